@@ -1,0 +1,190 @@
+#include "framework/buffer.hpp"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cstdlib>
+#include <limits>
+
+#include "framework/context.hpp"
+#include "framework/error.hpp"
+
+namespace weir {
+namespace {
+
+constexpr std::size_t page = 4096;
+constexpr std::size_t scratch_header = 64;  // keeps the size; 64 so that what follows is cache-line aligned
+
+std::size_t rounded(std::size_t bytes, std::size_t step) { return (bytes + step - 1) / step * step; }
+
+}  // namespace
+
+Buffer& Buffer::operator=(Buffer&& other) noexcept {
+  if (this != &other) {
+    reset();
+    pool_ = std::move(other.pool_);
+    data_ = std::exchange(other.data_, nullptr);
+    size_ = std::exchange(other.size_, 0);
+    capacity_ = std::exchange(other.capacity_, 0);
+    lease_ = std::move(other.lease_);
+  }
+  return *this;
+}
+
+void Buffer::resize(std::size_t size) {
+  assert(size <= capacity_);
+  size_ = size;
+}
+
+void Buffer::reset() {
+  if (data_ != nullptr) pool_->release(std::exchange(data_, nullptr), capacity_);
+  size_ = capacity_ = 0;
+  // The block first, the credit second: whoever gets the credit finds the room.
+  lease_.give_back();
+  pool_.reset();
+}
+
+BufferPool::~BufferPool() {
+  for (auto& [capacity, blocks] : kept_)
+    for (std::byte* block : blocks) ::munmap(block, capacity);
+}
+
+std::uint64_t BufferPool::charge(std::uint64_t bytes) {
+  if (bytes > std::numeric_limits<std::uint64_t>::max() / 2) return bytes;  // refused by any budget
+  if (bytes <= 8 * page) return rounded(std::max<std::uint64_t>(bytes, 1), page);
+  std::uint64_t step = page;
+  while (step * 16 < bytes) step *= 2;
+  return rounded(bytes, step);
+}
+
+void BufferPool::make_room(std::uint64_t bytes) {
+  // Largest first: few system calls, and small blocks are the ones that come back soonest.
+  while (live_ + kept_bytes_ + bytes > limit_ && !kept_.empty()) {
+    auto largest = std::prev(kept_.end());
+    ::munmap(largest->second.back(), largest->first);
+    kept_bytes_ -= largest->first;
+    largest->second.pop_back();
+    if (largest->second.empty()) kept_.erase(largest);
+  }
+}
+
+Buffer BufferPool::allocate(std::size_t bytes, Lease lease) {
+  const std::size_t capacity = charge(bytes);
+  if (before_allocation && !before_allocation())
+    throw Error("allocate", fmt::format("{} bytes", bytes), "out of memory");
+  Buffer buffer;
+  {
+    std::lock_guard lock(mutex_);
+    if (auto found = kept_.find(capacity); found != kept_.end()) {
+      buffer.data_ = found->second.back();
+      found->second.pop_back();
+      if (found->second.empty()) kept_.erase(found);
+      kept_bytes_ -= capacity;
+    } else {
+      make_room(capacity);
+    }
+    live_ += capacity;
+    peak_ = std::max(peak_, live_ + kept_bytes_);
+  }
+  if (buffer.data_ == nullptr) {
+    void* block = ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (block == MAP_FAILED) {
+      std::lock_guard lock(mutex_);
+      live_ -= capacity;
+      throw Error("allocate", fmt::format("{} bytes", bytes), "out of memory");
+    }
+    buffer.data_ = static_cast<std::byte*>(block);
+  }
+  buffer.pool_ = shared_from_this();
+  buffer.size_ = bytes;
+  buffer.capacity_ = capacity;
+  buffer.lease_ = std::move(lease);
+  return buffer;
+}
+
+void BufferPool::release(std::byte* data, std::size_t capacity) noexcept {
+  std::lock_guard lock(mutex_);
+  live_ -= capacity;
+  // Within the limit by construction: the block was counted as live until now.
+  try {
+    kept_[capacity].push_back(data);
+    kept_bytes_ += capacity;
+  } catch (...) {  // no memory for the list itself
+    ::munmap(data, capacity);
+  }
+}
+
+void* BufferPool::scratch_malloc(std::size_t bytes) noexcept {
+  if (before_allocation) {
+    try {
+      if (!before_allocation()) return nullptr;
+    } catch (...) {
+      return nullptr;
+    }
+  }
+  const std::size_t whole = rounded(bytes + scratch_header, scratch_header);
+  {
+    std::lock_guard lock(mutex_);
+    make_room(whole);
+    live_ += whole;
+    peak_ = std::max(peak_, live_ + kept_bytes_);
+  }
+  void* block = std::aligned_alloc(scratch_header, whole);
+  if (block == nullptr) {
+    std::lock_guard lock(mutex_);
+    live_ -= whole;
+    return nullptr;
+  }
+  *static_cast<std::size_t*>(block) = whole;
+  return static_cast<std::byte*>(block) + scratch_header;
+}
+
+void BufferPool::scratch_free(void* block) noexcept {
+  if (block == nullptr) return;
+  void* whole = static_cast<std::byte*>(block) - scratch_header;
+  {
+    std::lock_guard lock(mutex_);
+    live_ -= *static_cast<std::size_t*>(whole);
+  }
+  std::free(whole);
+}
+
+std::uint64_t BufferPool::live_bytes() const {
+  std::lock_guard lock(mutex_);
+  return live_;
+}
+
+std::uint64_t BufferPool::peak_bytes() const {
+  std::lock_guard lock(mutex_);
+  return peak_;
+}
+
+void* Scratch::allocate(std::size_t bytes) const noexcept {
+  if (pool_) return pool_->scratch_malloc(bytes);
+  return std::aligned_alloc(scratch_header, rounded(std::max<std::size_t>(bytes, 1), scratch_header));
+}
+
+void Scratch::release(void* block) const noexcept {
+  if (pool_)
+    pool_->scratch_free(block);
+  else
+    std::free(block);
+}
+
+Buffer Context::buffer(std::size_t bytes) const {
+  if (!pool_) {
+    static const auto outside = std::make_shared<BufferPool>(0);  // keeps nothing
+    return outside->allocate(bytes, Lease());
+  }
+  const std::uint64_t charge = BufferPool::charge(bytes);
+  Lease lease = lease_ ? lease_->draw(charge) : Lease();
+  if (lease.bytes() < charge)
+    throw Error("allocate", fmt::format("{} bytes", charge),
+                fmt::format("the node asks for more than it declared ({} bytes are left of its unit)",
+                            lease_ ? lease_->bytes() : 0));
+  return pool_->allocate(bytes, std::move(lease));
+}
+
+}  // namespace weir

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace weir {
+
+/// The file layer: every system call that Weir makes on files, so that tests can make each of them fail, or can kill
+/// the process there. Signatures, return values and errno are those of the calls of the same name. Thread-safe.
+class FileSystem {
+ public:
+  virtual ~FileSystem() = default;
+  virtual int open(const char* path, int flags, mode_t mode);
+  virtual int close(int fd);
+  virtual ssize_t pread(int fd, void* data, std::size_t bytes, off_t offset);
+  virtual ssize_t pwrite(int fd, const void* data, std::size_t bytes, off_t offset);
+  virtual int fsync(int fd);
+  virtual int ftruncate(int fd, off_t bytes);
+  virtual int fstat(int fd, struct ::stat* status);
+  virtual int stat(const char* path, struct ::stat* status);
+  virtual int linkat(int from_fd, const char* from, int to_fd, const char* to, int flags);
+  virtual int rename(const char* from, const char* to);
+  virtual int unlink(const char* path);
+  virtual int fchmod(int fd, mode_t mode);
+  virtual int flock(int fd, int operation);
+  /// Free bytes for this user on the file system of the open file, or -1 with errno.
+  virtual std::int64_t free_bytes(int fd);
+
+  /// The real one.
+  static FileSystem& real();
+};
+
+/// A file being read, at explicit positions. Thread-safe: many reads at once.
+class InputFile {
+ public:
+  explicit InputFile(std::string path, FileSystem& files = FileSystem::real());
+  ~InputFile();
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+
+  const std::string& path() const { return path_; }
+  std::uint64_t size() const { return size_; }
+  /// Fills `out` from `offset` and returns the bytes read: fewer only at the end of the file. Throws Error.
+  std::size_t read_at(std::uint64_t offset, std::span<std::byte> out) const;
+  /// Device and inode, to recognise the same file under two names.
+  bool is_same_file(const std::string& path) const;
+
+ private:
+  FileSystem& files_;
+  std::string path_;
+  int fd_ = -1;
+  std::uint64_t size_ = 0;
+  std::uint64_t device_ = 0, inode_ = 0;
+};
+
+/// A file that appears whole or not at all. Bytes go to a temporary in the target's folder: without a name
+/// (O_TMPFILE) where the file system can, else with one that the next AtomicFile for the same target removes if its
+/// writer has died (the writer holds a flock). commit: data synced, then the name, then the folder synced. Destroying
+/// it without commit leaves the target as it was and no temporary. Symbolic links are followed: the file that the
+/// link points to is replaced. An existing target's permissions are kept; a new one gets 0666 less the umask.
+/// One thread at a time.
+class AtomicFile {
+ public:
+  /// Throws a usage Error where the target exists and `overwrite` is false, and an Error where the folder cannot be
+  /// written.
+  AtomicFile(std::string target, bool overwrite, FileSystem& files = FileSystem::real());
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  const std::string& target() const { return target_; }
+  /// Throws where the file system has fewer free bytes than `bytes`.
+  void require_space(std::uint64_t bytes);
+  /// All of `data`, or Error.
+  void write_at(std::uint64_t offset, std::span<const std::byte> data);
+  /// Reads back what was written; fewer bytes only at the end.
+  std::size_t read_at(std::uint64_t offset, std::span<std::byte> out) const;
+  /// Gives the file its name. After an Error from here the target is the old one, or the whole new one.
+  void commit();
+  std::uint64_t bytes_written() const { return bytes_written_; }
+
+ private:
+  FileSystem& files_;
+  std::string target_;     ///< as given, for messages
+  std::string path_;       ///< links followed
+  std::string folder_;
+  std::string temporary_;  ///< empty while the temporary has no name
+  bool overwrite_ = false;
+  int fd_ = -1;
+  std::uint64_t bytes_written_ = 0;
+};
+
+}  // namespace weir

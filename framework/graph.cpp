@@ -1,0 +1,359 @@
+#include "framework/graph.hpp"
+
+#include <cxxabi.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstdlib>
+#include <limits>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "framework/bytes.hpp"
+#include "framework/engine.hpp"
+#include "framework/machine.hpp"
+
+namespace weir {
+namespace {
+
+/// A type's name as a reader of drawings wants it: without namespaces of ours.
+std::string readable(const std::type_info& type) {
+  int status = 0;
+  std::unique_ptr<char, void (*)(void*)> name(abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), std::free);
+  std::string text = status == 0 ? name.get() : type.name();
+  for (std::size_t at = text.find("weir::"); at != std::string::npos; at = text.find("weir::")) text.erase(at, 6);
+  return text;
+}
+
+bool is_irregular(const NodeDescription& node) {
+  return node.options.items_of_unit || node.options.buffer_bytes_of_unit || node.options.carried_bytes;
+}
+
+/// Calls the progress function now and then while a run goes on, and once when it has ended.
+class ProgressThread {
+ public:
+  ProgressThread(const RunOptions& options, std::function<Progress()> sample) : report_(options.progress), sample_(std::move(sample)) {
+    if (!report_) return;
+    thread_ = std::jthread([this, seconds = options.progress_seconds](std::stop_token stop) {
+      std::mutex mutex;
+      std::unique_lock lock(mutex);
+      std::condition_variable_any woken;
+      while (!woken.wait_for(lock, stop, std::chrono::duration<double>(seconds), [&] { return stop.stop_requested(); }))
+        report_(sample_());
+    });
+  }
+  ~ProgressThread() {
+    if (!report_) return;
+    thread_.request_stop();
+    thread_.join();
+    Progress last = sample_();
+    last.finished = true;
+    report_(last);
+  }
+  ProgressThread(const ProgressThread&) = delete;
+  ProgressThread& operator=(const ProgressThread&) = delete;
+
+ private:
+  const std::function<void(const Progress&)>& report_;
+  std::function<Progress()> sample_;
+  std::jthread thread_;
+};
+
+}  // namespace
+
+std::string name_of(NodeKind kind) {
+  switch (kind) {
+    case NodeKind::source: return "source";
+    case NodeKind::transform: return "transform";
+    case NodeKind::expand: return "expand";
+    case NodeKind::join: return "join";
+    case NodeKind::sink: return "sink";
+    case NodeKind::ordered_sink: return "ordered sink";
+  }
+  return "node";
+}
+
+Graph::Graph(GraphOptions options) : options_(options) {}
+Graph::~Graph() = default;
+
+std::uint32_t Graph::add(std::string name, NodeKind kind, std::vector<std::uint32_t> inputs, const std::type_info& in,
+                         const std::type_info& out, bool is_parallel, bool takes_over, NodeOptions options,
+                         std::shared_ptr<NodeBody> body) {
+  NodeDescription node;
+  node.name = std::move(name);
+  node.kind = kind;
+  node.inputs = std::move(inputs);
+  node.input_type = readable(in);
+  node.output_type = readable(out);
+  node.is_parallel = is_parallel;
+  node.takes_over = takes_over;
+  node.options = std::move(options);
+  node.body = std::move(body);
+  nodes_.push_back(std::move(node));
+  return static_cast<std::uint32_t>(nodes_.size() - 1);
+}
+
+void Graph::set_concurrency(const std::string& name, unsigned concurrency) {
+  for (NodeDescription& node : nodes_) {
+    if (node.name != name) continue;
+    if (concurrency == 0) throw Error::usage("set", name + ".concurrency", "it must be at least 1");
+    if (concurrency > 1 && (!node.is_parallel || engine::needs_order(node)))
+      throw Error::usage("set", name + ".concurrency",
+                         fmt::format("the node runs one item at a time, {} was asked for", concurrency));
+    node.options.concurrency = concurrency;
+    return;
+  }
+  std::string known;
+  for (const NodeDescription& node : nodes_) known += (known.empty() ? "" : ", ") + node.name;
+  throw Error::usage("set", name + ".concurrency", "there is no node of that name; there are " + known);
+}
+
+void Graph::validate() const {
+  std::vector<std::string> problems;
+  std::set<std::string> names;
+  const auto consumers = engine::consumers_of(nodes_);
+  std::optional<std::uint64_t> units;
+  bool has_sink = false;
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const NodeDescription& node = nodes_[i];
+    if (node.name.empty()) problems.push_back(fmt::format("node {} has no name", i));
+    if (!names.insert(node.name).second) problems.push_back(fmt::format("two nodes are called {}", node.name));
+    if (node.kind == NodeKind::source) {
+      if (units && *units != node.options.units)
+        problems.push_back(fmt::format("source {} has {} units, another source {}", node.name, node.options.units, *units));
+      units = node.options.units;
+    }
+    if (engine::is_sink(node)) {
+      has_sink = true;
+    } else if (consumers[i].empty()) {
+      problems.push_back(fmt::format("nobody consumes what {} puts out", node.name));
+    }
+    const unsigned concurrency = node.options.concurrency.value_or(1);
+    if (concurrency == 0) problems.push_back(fmt::format("{} has a concurrency of 0", node.name));
+    if (concurrency > 1 && !node.is_parallel)
+      problems.push_back(fmt::format("{} has a concurrency of {}, but its call operator is not const", node.name, concurrency));
+    if (node.options.ordered && node.is_parallel && node.kind != NodeKind::ordered_sink)
+      problems.push_back(fmt::format("{} is ordered, but its call operator is const: nothing would keep the order", node.name));
+    if (node.takes_over)
+      for (std::uint32_t producer : node.inputs)
+        if (consumers[producer].size() > 1)
+          problems.push_back(fmt::format("{} takes over the items of {}, which others consume too", node.name, nodes_[producer].name));
+    if (node.options.waits && (node.kind != NodeKind::ordered_sink || node.options.buffer_bytes > 0))
+      problems.push_back(fmt::format("{} says which items wait, which only an ordered sink without buffers can", node.name));
+  }
+  if (!units) problems.push_back("there is no source");
+  if (!has_sink) problems.push_back("there is no sink");
+  if (problems.empty()) return;
+  std::string all;
+  for (const std::string& problem : problems) all += (all.empty() ? "" : "; ") + problem;
+  throw Error::usage("use", "the graph", all);
+}
+
+Plan Graph::plan() const {
+  validate();
+  Plan plan;
+  plan.threads = options_.threads > 0 ? options_.threads : usable_cores();
+  plan.tokens = options_.tokens > 0 ? options_.tokens : 2 * plan.threads + 2;
+  plan.memory = options_.memory > 0 ? options_.memory : default_memory_budget();
+  plan.engine = options_.engine != Engine::automatic ? options_.engine
+                : plan.threads == 1                  ? Engine::serial
+                                                     : Engine::onetbb;
+  const std::size_t count = nodes_.size();
+  plan.items.resize(count);
+  plan.bytes.resize(count);
+  bool irregular = false;
+  for (const NodeDescription& node : nodes_) {
+    if (node.kind == NodeKind::source) plan.units = node.options.units;
+    irregular = irregular || is_irregular(node);
+    // One core cannot compute twice at once, and the serial engine has no second thread for I/O.
+    unsigned concurrency = 1;
+    if (plan.engine == Engine::onetbb && node.is_parallel && !engine::needs_order(node))
+      concurrency = node.options.concurrency.value_or(node.options.lane == Lane::io ? 2 : plan.threads);
+    plan.concurrency.push_back(concurrency);
+    plan.standing.push_back(node.options.standing_bytes + concurrency * node.options.slot_bytes);
+    plan.standing_bytes += plan.standing.back();
+  }
+  engine::UnitNeed need;
+  std::uint64_t largest_together = 0;
+  std::uint64_t all_units = 0;
+  // Regular graphs need one look; the others are walked, holding nothing per unit.
+  const std::uint64_t looks = irregular ? plan.units : std::min<std::uint64_t>(plan.units, 1);
+  for (std::uint64_t unit = 0; unit < looks; ++unit) {
+    engine::need_of_unit(nodes_, unit, need, &plan.bytes);
+    for (std::size_t i = 0; i < count; ++i) {
+      plan.items[i] += irregular ? need.items[i] : need.items[i] * plan.units;
+      for (std::uint32_t producer : nodes_[i].inputs)
+        if (nodes_[i].kind == NodeKind::join && need.items[producer] != need.items[nodes_[i].inputs.front()])
+          throw Error::usage("use", "the graph",
+                             fmt::format("{} joins {} and {}, whose items per unit differ", nodes_[i].name,
+                                         nodes_[nodes_[i].inputs.front()].name, nodes_[producer].name));
+    }
+    plan.largest_unit = std::max(plan.largest_unit, need.bytes);
+    plan.largest_carried = std::max(plan.largest_carried, need.carried);
+    largest_together = std::max(largest_together, need.bytes + need.carried);
+    all_units += irregular ? need.bytes : need.bytes * plan.units;
+  }
+  plan.smallest_memory = plan.standing_bytes + largest_together;
+  // Units with a token, one whose waiting items are being delivered, and what earlier ones left waiting.
+  plan.peak = std::min({plan.memory, plan.standing_bytes + all_units,
+                        plan.standing_bytes + plan.largest_carried + (plan.tokens + std::uint64_t{1}) * plan.largest_unit});
+  return plan;
+}
+
+std::string Graph::explain() const {
+  const Plan plan = this->plan();
+  std::string text;
+  text += fmt::format("engine      {}, {} compute thread{}\n", plan.engine == Engine::serial ? "serial" : "oneTBB",
+                      plan.threads, plan.threads == 1 ? "" : "s");
+  text += fmt::format("units       {}, {} in flight at most\n", plan.units, plan.tokens);
+  text += fmt::format("memory      {} allowed, {} at most used, {} is the smallest that works\n",
+                      format_bytes(plan.memory), format_bytes(plan.peak), format_bytes(plan.smallest_memory));
+  text += fmt::format("            {} standing, {} largest unit, {} carried over at most\n", format_bytes(plan.standing_bytes),
+                      format_bytes(plan.largest_unit), format_bytes(plan.largest_carried));
+  text += "\nnode          becomes in oneTBB                                  items out  bytes a unit    standing\n";
+  text += fmt::format("{:<13} {:<48} {:>11} {:>13} {:>11}\n", "admission", "multifunction_node, serial, woken by leases", plan.units, "", "");
+  for (std::size_t i = 0; i < nodes_.size(); ++i)
+    text += fmt::format("{:<13} {:<48} {:>11} {:>13} {:>11}\n", nodes_[i].name,
+                        engine::onetbb_form(nodes_[i], plan.concurrency[i]), plan.items[i],
+                        plan.bytes[i] == 0 ? "-" : format_bytes(plan.bytes[i]),
+                        plan.standing[i] == 0 ? "-" : format_bytes(plan.standing[i]));
+  text += "\nedges\n";
+  for (const NodeDescription& node : nodes_) {
+    if (node.kind == NodeKind::source) text += fmt::format("  admission -> {}: unit\n", node.name);
+    for (std::uint32_t producer : node.inputs)
+      text += fmt::format("  {} -> {}: {}{}\n", nodes_[producer].name, node.name, nodes_[producer].output_type,
+                          engine::needs_order(node) ? ", in ticket order" : "");
+  }
+  return text;
+}
+
+std::string Graph::dot() const {
+  const Plan plan = this->plan();
+  std::string text = "digraph weir {\n  rankdir=LR;\n  node [shape=box, fontname=\"sans-serif\"];\n";
+  text += fmt::format("  admission [label={}, shape=hexagon];\n",
+                      json_string(fmt::format("admission\n{} units, {} tokens\n{}", plan.units, plan.tokens, format_bytes(plan.memory))));
+  for (std::size_t i = 0; i < nodes_.size(); ++i)
+    text += fmt::format("  n{} [label={}];\n", i,
+                        json_string(fmt::format("{}\n{}\n{}", nodes_[i].name, name_of(nodes_[i].kind),
+                                                engine::onetbb_form(nodes_[i], plan.concurrency[i]))));
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (nodes_[i].kind == NodeKind::source) text += fmt::format("  admission -> n{} [label=\"unit\"];\n", i);
+    for (std::uint32_t producer : nodes_[i].inputs)
+      text += fmt::format("  n{} -> n{} [label={}{}];\n", producer, i,
+                          json_string(fmt::format("{} x {}", plan.items[producer], nodes_[producer].output_type)),
+                          engine::needs_order(nodes_[i]) ? ", style=bold" : "");
+  }
+  return text + "}\n";
+}
+
+RunReport Graph::run(const RunOptions& options) {
+  if (was_run_) throw Error::usage("run", "the graph", "it was run before; a graph is used up by its run");
+  const Plan plan = this->plan();
+  if (plan.smallest_memory > plan.memory)
+    throw Error::usage("run", "the graph",
+                       fmt::format("a memory budget of {} ({} bytes) is too small; the smallest that works is {} bytes",
+                                   format_bytes(plan.memory), plan.memory, plan.smallest_memory));
+  was_run_ = true;
+  const auto started = std::chrono::steady_clock::now();
+  const double cpu_before = process_cpu_seconds();
+
+  auto budget = std::make_shared<Budget>(plan.memory);
+  auto pool = std::make_shared<BufferPool>(plan.memory);
+  pool->before_allocation = options.before_allocation;
+  // What the nodes keep was part of the plan, so it fits; held to the end of the run.
+  const std::optional<Lease> standing = budget->try_take(plan.standing_bytes);
+
+  engine::RunState state;
+  const std::stop_callback on_stop(options.stop, [&state] { state.fail(Error::cancelled()); });
+  engine::Admission admission(nodes_, plan, budget, state);
+  std::atomic<unsigned> threads_seen{0};
+  std::deque<engine::NodeRunner> runners;
+  for (std::uint32_t i = 0; i < nodes_.size(); ++i)
+    runners.emplace_back(nodes_[i], i, plan, nodes_, pool, state, options, threads_seen);
+  engine::Run run{nodes_, engine::consumers_of(nodes_), plan, state, admission, runners};
+
+  std::uint64_t sink_items = 0;
+  for (const NodeDescription& node : nodes_)
+    if (engine::is_sink(node)) sink_items += plan.items[node.inputs.front()];
+  const bool any_input = std::any_of(nodes_.begin(), nodes_.end(), [](const auto& n) { return n.options.is_input; });
+  const auto seconds = [started] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count(); };
+  {
+    const ProgressThread progress(options, [&] {
+      Progress now;
+      now.items_planned = sink_items;
+      for (const engine::NodeRunner& runner : runners) {
+        if (engine::is_sink(runner.node())) {
+          now.items_done += runner.received();
+          now.bytes_out += runner.bytes_in();
+        }
+        if (any_input ? runner.node().options.is_input : runner.node().kind == NodeKind::source)
+          now.bytes_in += runner.bytes_out();
+      }
+      now.memory_in_use = budget->in_use();
+      now.memory_limit = plan.memory;
+      now.seconds = seconds();
+      return now;
+    });
+    if (plan.engine == Engine::serial)
+      engine::run_serially(run);
+    else
+      engine::run_on_onetbb(run);
+
+    // "No tasks left" is not "all delivered": compare with the plan before any sink may say that it is finished.
+    for (std::size_t i = 0; i < nodes_.size() && !state.error(); ++i) {
+      std::uint64_t planned = plan.items[i], counted = runners[i].sent();
+      const char* verb = "sent";
+      if (counted == planned && !nodes_[i].inputs.empty()) {
+        std::set<std::uint32_t> producers(nodes_[i].inputs.begin(), nodes_[i].inputs.end());
+        planned = 0;
+        for (std::uint32_t producer : producers) planned += plan.items[producer];
+        counted = runners[i].received();
+        verb = "received";
+      }
+      if (counted != planned)
+        state.fail(Error("deliver", "all items",
+                         fmt::format("it {} {} of {} planned{}; {} of {} units were admitted, {} of {} bytes are in use", verb,
+                                     counted, planned,
+                                     engine::needs_order(nodes_[i])
+                                         ? fmt::format(" and waits for item {}", runners[i].next_in_order())
+                                         : "",
+                                     admission.units_admitted(), plan.units, budget->in_use(), plan.memory))
+                       .at(nodes_[i].name, ""));
+    }
+    for (std::size_t i = 0; i < nodes_.size() && !state.error(); ++i) {
+      try {
+        runners[i].close();
+      } catch (const Error& error) {
+        state.fail(error);
+      }
+    }
+  }
+  for (engine::NodeRunner& runner : runners) runner.drop_locals();
+
+  if (std::optional<Error> error = state.error()) {
+    // Sinks that were not closed discard what they wrote: here, before the caller can look.
+    for (NodeDescription& node : nodes_) node.body.reset();
+    throw *error;
+  }
+  RunReport report;
+  report.engine = plan.engine == Engine::serial ? "serial" : "oneTBB";
+  report.threads = plan.threads;
+  report.threads_seen = threads_seen.load();
+  report.memory_limit = plan.memory;
+  report.peak_planned = plan.peak;
+  report.peak_leased = budget->peak();
+  report.peak_payload = pool->peak_bytes();
+  report.tokens = plan.tokens;
+  report.units = plan.units;
+  report.most_units_in_flight = admission.most_in_flight();
+  for (const engine::NodeRunner& runner : runners) report.nodes.push_back(runner.report());
+  for (NodeDescription& node : nodes_) node.body.reset();
+  report.wall_seconds = seconds();
+  report.cpu_seconds = process_cpu_seconds() - cpu_before;
+  report.peak_resident = peak_resident_bytes();
+  return report;
+}
+
+}  // namespace weir

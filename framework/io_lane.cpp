@@ -1,0 +1,42 @@
+#include "framework/io_lane.hpp"
+
+#include <utility>
+
+namespace weir {
+
+IoLane::IoLane(unsigned threads) {
+  threads_.reserve(threads);
+  for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+}
+
+IoLane::~IoLane() {
+  {
+    std::lock_guard lock(mutex_);
+    is_closing_ = true;
+  }
+  posted_.notify_all();
+}
+
+void IoLane::post(std::function<void()> job) {
+  {
+    std::lock_guard lock(mutex_);
+    jobs_.push_back(std::move(job));
+  }
+  posted_.notify_one();
+}
+
+void IoLane::work() {
+  for (;;) {
+    std::function<void()> job;
+    {
+      std::unique_lock lock(mutex_);
+      posted_.wait(lock, [this] { return is_closing_ || !jobs_.empty(); });
+      if (jobs_.empty()) return;
+      job = std::move(jobs_.front());
+      jobs_.pop_front();
+    }
+    job();
+  }
+}
+
+}  // namespace weir

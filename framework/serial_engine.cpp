@@ -1,0 +1,87 @@
+#include <deque>
+#include <map>
+
+#include "framework/engine.hpp"
+
+namespace weir::engine {
+namespace {
+
+/// Runs a graph on the calling thread: one unit is admitted, and everything that follows from it is done before the
+/// next. The same plan, budget and bodies as the oneTBB engine; sequencers are maps.
+class SerialEngine {
+ public:
+  explicit SerialEngine(Run& run) : run_(run), waiting_(run.nodes.size()), next_ticket_(run.nodes.size()) {}
+
+  void run() {
+    Message unit;
+    while (run_.admission.next(unit) == Admission::Outcome::admitted) {
+      for (std::uint32_t node = 0; node < run_.nodes.size(); ++node)
+        if (run_.nodes[node].kind == NodeKind::source) ready_.push_back({node, unit});
+      unit = {};
+      drain();
+    }
+    // What still waits for its turn waits in vain (the run failed, or the ledger will say so): free it.
+    waiting_.clear();
+  }
+
+ private:
+  struct Ready {
+    std::uint32_t node;
+    Message message;
+  };
+
+  class Edges : public Outlet {
+   public:
+    Edges(SerialEngine& engine, std::uint32_t node) : engine_(engine), node_(node) {}
+    void send(Message message) override {
+      for (std::uint32_t consumer : engine_.run_.consumers[node_]) engine_.deliver(consumer, message);
+    }
+
+   private:
+    SerialEngine& engine_;
+    std::uint32_t node_;
+  };
+
+  void deliver(std::uint32_t node, const Message& message) {
+    if (!needs_order(run_.nodes[node])) {
+      ready_.push_back({node, message});
+      return;
+    }
+    auto& waiting = waiting_[node];
+    const auto [place, is_new] = waiting.emplace(message.ticket, message);
+    if (!is_new || message.ticket < next_ticket_[node]) {
+      run_.state.fail(Error("deliver", "item " + std::to_string(message.ticket), "its ticket came twice")
+                          .at(run_.nodes[node].name, ""));
+      return;
+    }
+    const auto& waits = run_.nodes[node].options.waits;
+    if (waits && waits(message.unit->index, message.ticket)) place->second.token.reset();
+    for (auto next = waiting.find(next_ticket_[node]); next != waiting.end();
+         next = waiting.find(++next_ticket_[node])) {
+      ready_.push_back({node, std::move(next->second)});
+      waiting.erase(next);
+    }
+  }
+
+  void drain() {
+    while (!ready_.empty()) {
+      // Last in, first out for nodes in the middle would hold less, but order within a unit is then lost; units are
+      // small, so first in, first out.
+      Ready next = std::move(ready_.front());
+      ready_.pop_front();
+      Edges edges(*this, next.node);
+      run_.runners[next.node].run(next.message, edges);
+    }
+  }
+
+  Run& run_;
+  std::deque<Ready> ready_;
+  std::vector<std::map<std::uint64_t, Message>> waiting_;
+  std::vector<std::uint64_t> next_ticket_;
+};
+
+}  // namespace
+
+void run_serially(Run& run) { SerialEngine(run).run(); }
+
+}  // namespace weir::engine

@@ -1,0 +1,152 @@
+#include <oneapi/tbb/flow_graph.h>
+#include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/task_arena.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <tuple>
+#include <vector>
+
+#include "framework/engine.hpp"
+#include "framework/io_lane.hpp"
+
+namespace weir::engine {
+namespace {
+
+namespace flow = tbb::flow;
+
+/// A graph as oneTBB nodes. What becomes what:
+///
+///   admission     multifunction_node<Wake, Message>, serial: not an input_node, which polls its body under a spin
+///                 lock, prefetches one item and keeps a copy of its last
+///   compute node  multifunction_node<Message, Message>, queueing, concurrency as planned (never unlimited, which runs
+///                 last in, first out)
+///   I/O node      async_node<Message, Message>, serial: posts to threads of the node's own
+///   ordered edge  sequencer_node in front of the consumer, which is serial; before it, where the sink says which items
+///                 wait for later units, a function_node that gives their tokens back
+///
+/// Edges are make_edge; every successor queues, so none refuses. Nothing is thrown through oneTBB. Built per run.
+class TbbEngine {
+  using Compute = flow::multifunction_node<Message, std::tuple<Message>>;
+  using Io = flow::async_node<Message, Message>;
+  using Sequencer = flow::sequencer_node<Message>;
+  using Strip = flow::function_node<Message, Message>;
+  struct Wake {};
+  using Admit = flow::multifunction_node<Wake, std::tuple<Message>>;
+
+  struct Node {
+    // Destroyed in reverse: threads first, then the nodes they post to.
+    std::unique_ptr<Strip> strip;
+    std::unique_ptr<Sequencer> sequencer;
+    std::unique_ptr<Compute> compute;
+    std::unique_ptr<Io> io;
+    std::unique_ptr<IoLane> lane;
+
+    flow::receiver<Message>& entry() {
+      if (strip) return *strip;
+      if (sequencer) return *sequencer;
+      if (compute) return *compute;
+      return *io;
+    }
+    flow::sender<Message>& exit() {
+      if (compute) return flow::output_port<0>(*compute);
+      return *io;
+    }
+  };
+
+ public:
+  explicit TbbEngine(Run& run) : run_(run), nodes_(run.nodes.size()) {
+    for (std::uint32_t i = 0; i < nodes_.size(); ++i) make_node(i);
+    admit_.emplace(graph_, flow::serial, [this](const Wake&, Admit::output_ports_type& ports) {
+      for (Message unit; run_.admission.next(unit) == Admission::Outcome::admitted; unit = {})
+        std::get<0>(ports).try_put(unit);
+    });
+    for (std::uint32_t i = 0; i < nodes_.size(); ++i) {
+      if (run_.nodes[i].kind == NodeKind::source) flow::make_edge(flow::output_port<0>(*admit_), nodes_[i].entry());
+      for (std::uint32_t consumer : run_.consumers[i]) flow::make_edge(nodes_[i].exit(), nodes_[consumer].entry());
+    }
+    run_.admission.set_wake([this] { admit_->try_put(Wake{}); });
+  }
+
+  ~TbbEngine() {
+    // Tearing down nodes drops messages, which gives bytes back: nobody may be woken by that any more.
+    run_.admission.set_wake({});
+  }
+
+  void run() {
+    admit_->try_put(Wake{});
+    graph_.wait_for_all();
+  }
+
+ private:
+  void make_node(std::uint32_t index) {
+    const NodeDescription& description = run_.nodes[index];
+    NodeRunner& runner = run_.runners[index];
+    Node& node = nodes_[index];
+    if (description.options.lane == Lane::io) {
+      node.lane = std::make_unique<IoLane>(run_.plan.concurrency[index]);
+      node.io = std::make_unique<Io>(
+          graph_, flow::serial, [&runner, lane = node.lane.get()](const Message& in, Io::gateway_type& gateway) {
+            gateway.reserve_wait();
+            lane->post([&runner, &gateway, message = in]() mutable {
+              GatewayOutlet out(gateway);
+              runner.run(message, out);
+              // The lease first, the reservation second: what the lease wakes must find the graph alive.
+              message = {};
+              gateway.release_wait();
+            });
+          });
+    } else {
+      node.compute = std::make_unique<Compute>(graph_, run_.plan.concurrency[index],
+                                               [&runner](const Message& in, Compute::output_ports_type& ports) {
+                                                 PortOutlet out(std::get<0>(ports));
+                                                 runner.run(in, out);
+                                               });
+    }
+    if (!needs_order(description)) return;
+    node.sequencer =
+        std::make_unique<Sequencer>(graph_, [](const Message& m) noexcept -> std::size_t { return m.ticket; });
+    if (node.compute)
+      flow::make_edge(*node.sequencer, *node.compute);
+    else
+      flow::make_edge(*node.sequencer, *node.io);
+    if (!description.options.waits) return;
+    node.strip = std::make_unique<Strip>(graph_, flow::serial, [&waits = description.options.waits](const Message& in) {
+      Message out = in;
+      if (waits(in.unit->index, in.ticket)) out.token.reset();
+      return out;
+    });
+    flow::make_edge(*node.strip, *node.sequencer);
+  }
+
+  struct PortOutlet : Outlet {
+    explicit PortOutlet(std::tuple_element_t<0, Compute::output_ports_type>& p) : port(p) {}
+    void send(Message message) override { port.try_put(message); }
+    std::tuple_element_t<0, Compute::output_ports_type>& port;
+  };
+  struct GatewayOutlet : Outlet {
+    explicit GatewayOutlet(Io::gateway_type& g) : gateway(g) {}
+    void send(Message message) override { gateway.try_put(message); }
+    Io::gateway_type& gateway;
+  };
+
+  Run& run_;
+  flow::graph graph_;
+  std::vector<Node> nodes_;
+  std::optional<Admit> admit_;
+};
+
+}  // namespace
+
+void run_on_onetbb(Run& run) {
+  const unsigned threads = run.plan.threads;
+  // More threads than cores need a live global_control: without it an arena of 64 silently runs on the cores there are.
+  std::optional<tbb::global_control> allowed;
+  if (threads > tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism))
+    allowed.emplace(tbb::global_control::max_allowed_parallelism, threads);
+  tbb::task_arena arena(static_cast<int>(threads));
+  arena.execute([&] { TbbEngine(run).run(); });
+}
+
+}  // namespace weir::engine
