@@ -5,15 +5,19 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "framework/error.hpp"
 
 namespace weir {
 
-/// The file layer: every system call that Weir makes on files, so that tests can make each of them fail, or can kill
-/// the process there. Signatures, return values and errno are those of the calls of the same name. Thread-safe.
+/// The file layer: every system call that Weir makes on files, so that tests can make each of them fail, or
+/// can kill the process there. Signatures, return values and errno are those of the calls of the same name.
+/// Thread-safe.
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
@@ -30,7 +34,12 @@ class FileSystem {
   virtual int unlink(const char* path);
   virtual int fchmod(int fd, mode_t mode);
   virtual int flock(int fd, int operation);
-  /// Free bytes for this user on the file system of the open file, or -1 with errno.
+  virtual ssize_t readlink(const char* path, char* data, std::size_t bytes);
+  virtual int access(const char* path, int mode);
+  /// Adds the names in a folder that start with `prefix`, in no order. 0, or -1 with errno.
+  virtual int list_folder(const char* path, std::string_view prefix, std::vector<std::string>& names);
+  /// Free bytes for this user on the file system of the open file, or -1 with errno. A file system that
+  /// counts no blocks (tmpfs without a limit, some FUSE ones) gives the largest number.
   virtual std::int64_t free_bytes(int fd);
 
   /// The real one.
@@ -61,39 +70,57 @@ class InputFile {
 };
 
 /// A file that appears whole or not at all. Bytes go to a temporary in the target's folder: without a name
-/// (O_TMPFILE) where the file system can, else with one that the next AtomicFile for the same target removes if its
-/// writer has died (the writer holds a flock). commit: data synced, then the name, then the folder synced. Destroying
-/// it without commit leaves the target as it was and no temporary. Symbolic links are followed: the file that the
-/// link points to is replaced. An existing target's permissions are kept; a new one gets 0666 less the umask.
-/// One thread at a time.
+/// (O_TMPFILE) where the file system can, else with one that the next AtomicFile for the same target removes
+/// if its writer has died (the writer holds a flock). commit: data synced, then the name, then the folder
+/// synced. Destroying it without commit leaves the target as it was and no temporary. Symbolic links are
+/// followed: the file that the link points to is replaced. An existing target's permissions are kept; a new
+/// one gets 0666 less the umask. One thread at a time.
 class AtomicFile {
  public:
-  /// Throws a usage Error where the target exists and `overwrite` is false, and an Error where the folder cannot be
-  /// written.
+  /// Throws a usage Error where the target exists and `overwrite` is false, and an Error where the folder
+  /// cannot be written.
   AtomicFile(std::string target, bool overwrite, FileSystem& files = FileSystem::real());
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
 
   const std::string& target() const { return target_; }
-  /// Throws where the file system has fewer free bytes than `bytes`.
+  /// Throws where the file system has fewer free bytes than `bytes`. Quotas are not seen here.
   void require_space(std::uint64_t bytes);
   /// All of `data`, or Error.
   void write_at(std::uint64_t offset, std::span<const std::byte> data);
   /// Reads back what was written; fewer bytes only at the end.
   std::size_t read_at(std::uint64_t offset, std::span<std::byte> out) const;
-  /// Gives the file its name. After an Error from here the target is the old one, or the whole new one.
+  /// Gives the file its name. Once, as the last call. After an Error from here the target is the old one, or
+  /// the whole new one, and the temporary is gone.
   void commit();
+  /// The sum of what write_at wrote.
   std::uint64_t bytes_written() const { return bytes_written_; }
 
  private:
+  void find_target();
+  void remove_stale_temporaries();
+  void open_temporary();
+  void open_named_temporary();
+  std::string new_temporary_name() const;
+  bool lock_temporary();
+  void keep_permissions();
+  void give_name();
+  void drop_temporary() noexcept;
+  void discard() noexcept;
+  Error failure(int error_number) const;
+  Error exists_already() const;
+
   FileSystem& files_;
   std::string target_;     ///< as given, for messages
   std::string path_;       ///< links followed
-  std::string folder_;
+  std::string folder_;     ///< ends in a slash
+  std::string name_;       ///< path_ is folder_ + name_
   std::string temporary_;  ///< empty while the temporary has no name
   bool overwrite_ = false;
+  std::optional<mode_t> mode_;  ///< permissions of the file to replace
   int fd_ = -1;
+  int folder_fd_ = -1;  ///< opened first, so that a folder that cannot be synced is refused before the work
   std::uint64_t bytes_written_ = 0;
 };
 
