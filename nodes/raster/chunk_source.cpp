@@ -1,0 +1,13 @@
+#include "nodes/raster/chunk_source.hpp"
+
+namespace weir {
+
+std::uint64_t ChunkSource::block_bytes() const {
+  return grid().rows.largest() * grid().cols.largest() * info().pixel_bytes();
+}
+
+std::unique_ptr<ChunkSource::Local> ChunkSource::make_local(const Scratch&) const { return nullptr; }
+
+Buffer ChunkSource::fetch(ChunkIndex, const Context&) const { return {}; }
+
+}  // namespace weir

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "framework/buffer.hpp"
+
+namespace weir {
+
+/// A run of consecutive compressed tiles (or strips), as the encoder makes them and the file takes them. File
+/// order: tile row, then plane (where samples lie in separate planes), then tile column.
+struct EncodedTiles {
+  std::uint64_t first_tile = 0;      ///< index of the first one, in file order
+  std::vector<std::uint32_t> sizes;  ///< bytes of each tile; 0: sparse, nothing is stored
+  Buffer bytes;                      ///< the tiles back to back; its size is the sum of `sizes`
+};
+
+inline std::uint64_t payload_bytes(const EncodedTiles& tiles) {
+  return tiles.bytes.size();
+}
+
+}  // namespace weir

@@ -1,0 +1,28 @@
+#include "nodes/raster/function_source.hpp"
+
+#include <utility>
+
+#include "framework/error.hpp"
+#include "nodes/raster/chunk_grid.hpp"
+
+namespace weir {
+
+FunctionSource::FunctionSource(RasterInfo info, ChunkGrid grid, Function function)
+    : info_(std::move(info)), grid_(std::move(grid)), function_(std::move(function)) {
+  check_grid(info_, grid_);
+  if (!function_) throw Error::usage("compute", "the raster", "its function is empty");
+}
+
+FunctionSource::FunctionSource(RasterInfo info, std::uint64_t chunk_height, std::uint64_t chunk_width,
+                               Function function)
+    : FunctionSource(info, even_chunks(info, chunk_height, chunk_width), std::move(function)) {}
+
+Block FunctionSource::decode(ChunkIndex chunk, Buffer, Local*, const Context& context) const {
+  const Window window = grid_.window(chunk);
+  Block block = interleaved_block(window, info_.type, info_.samples,
+                                  context.buffer(window.height * window.width * info_.pixel_bytes()));
+  function_(window, block.data.data());
+  return block;
+}
+
+}  // namespace weir

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <charconv>
+#include <optional>
+#include <string_view>
+#include <system_error>
+
+namespace weir {
+
+/// The number that the whole text is, or nothing; out of the type's range is nothing, too. White space and
+/// NULs around it do not count (TIFF's ASCII fields end in NUL, some writers pad). Independent of the locale.
+/// Floating types also read "nan" and "inf".
+template <class Number>
+std::optional<Number> number_in(std::string_view text) {
+  constexpr std::string_view padding(" \t\r\n\0", 5);
+  const auto first = text.find_first_not_of(padding);
+  if (first == std::string_view::npos) return std::nullopt;
+  text = text.substr(first, text.find_last_not_of(padding) - first + 1);
+  if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);  // from_chars knows no plus
+  Number number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+}  // namespace weir
