@@ -1,0 +1,206 @@
+#include "nodes/tiff/tiff_directory.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cassert>
+#include <cstring>
+#include <unordered_set>
+
+#include "framework/error.hpp"
+#include "nodes/codecs/predictor.hpp"
+
+namespace weir {
+namespace {
+
+constexpr std::uint64_t tag_bytes_limit = 16u << 20;
+constexpr std::uint64_t entries_limit = 4096;       // libtiff's own
+constexpr std::uint64_t directories_limit = 65536;  // libtiff's own was 65535 for long
+
+/// Offset and byte count arrays of strips and tiles: as long as the raster needs, and read in pieces.
+bool is_strile_array(std::uint16_t id) {
+  return id == 273 || id == 279 || id == 324 || id == 325;
+}
+
+[[noreturn]] void fail(const InputFile& file, std::string_view reason) {
+  throw Error("read", file.path(), reason);
+}
+
+/// The widths that differ between classic TIFF and BigTIFF.
+struct Format {
+  bool is_swapped;
+  std::size_t count_bytes;  // of the number of entries
+  std::size_t entry_bytes;
+  std::size_t word_bytes;  // offsets, value counts, and what an entry can hold itself
+};
+
+struct Position {
+  std::uint64_t first_entry, entries, next;
+};
+
+std::uint64_t read_unsigned(const InputFile& file, std::uint64_t offset, std::size_t bytes, bool is_swapped) {
+  std::array<std::byte, 8> data;
+  read_exactly(file, offset, std::span(data).first(bytes));
+  return load_unsigned(data.data(), bytes, is_swapped);
+}
+
+Position locate(const InputFile& file, const Format& format, std::uint64_t offset) {
+  if (offset > file.size() || file.size() - offset < format.count_bytes)
+    fail(file, fmt::format("its directory at byte {} lies beyond the end of the file", offset));
+  const std::uint64_t entries = read_unsigned(file, offset, format.count_bytes, format.is_swapped);
+  if (entries == 0 || entries > entries_limit)
+    fail(file, fmt::format("its directory at byte {} has {} tags, and 1 to {} are read", offset, entries,
+                           entries_limit));
+  const std::uint64_t first = offset + format.count_bytes;
+  if (file.size() - first < entries * format.entry_bytes)
+    fail(file, fmt::format("its directory at byte {} ends beyond the end of the file", offset));
+  return {first, entries, first + entries * format.entry_bytes};
+}
+
+void check_values(const InputFile& file, const TiffEntry& entry, std::uint64_t& tag_bytes) {
+  const std::uint64_t each = tiff_type_bytes(entry.type);
+  if (each == 0) return;
+  // By division: the product may not fit.
+  if (entry.position > file.size() || (file.size() - entry.position) / each < entry.count)
+    fail(file,
+         fmt::format("its tag {} has {} values that end beyond the end of the file", entry.id, entry.count));
+  if (is_strile_array(entry.id)) return;
+  tag_bytes += each * entry.count;
+  if (tag_bytes > tag_bytes_limit)
+    fail(file, fmt::format("with its tag {} of {} bytes, its tags go over the limit of {} bytes", entry.id,
+                           each * entry.count, tag_bytes_limit));
+}
+
+}  // namespace
+
+std::uint64_t load_unsigned(const std::byte* data, std::size_t bytes, bool is_swapped) {
+  switch (bytes) {
+    case 2: {
+      std::uint16_t value;
+      std::memcpy(&value, data, sizeof value);
+      return is_swapped ? __builtin_bswap16(value) : value;
+    }
+    case 4: {
+      std::uint32_t value;
+      std::memcpy(&value, data, sizeof value);
+      return is_swapped ? __builtin_bswap32(value) : value;
+    }
+    default: {
+      assert(bytes == 8);
+      std::uint64_t value;
+      std::memcpy(&value, data, sizeof value);
+      return is_swapped ? __builtin_bswap64(value) : value;
+    }
+  }
+}
+
+void read_exactly(const InputFile& file, std::uint64_t offset, std::span<std::byte> out) {
+  if (file.read_at(offset, out) != out.size())
+    fail(file, fmt::format("it ends before byte {}, where it should have more", offset + out.size()));
+}
+
+std::uint64_t tiff_type_bytes(std::uint16_t type) {
+  switch (type) {
+    case 1:
+    case 2:
+    case 6:
+    case 7:
+      return 1;  // BYTE, ASCII, SBYTE, UNDEFINED
+    case 3:
+    case 8:
+      return 2;  // SHORT, SSHORT
+    case 4:
+    case 9:
+    case 11:
+    case 13:
+      return 4;  // LONG, SLONG, FLOAT, IFD
+    case 5:
+    case 10:
+    case 12:
+      return 8;  // RATIONAL, SRATIONAL, DOUBLE
+    case 16:
+    case 17:
+    case 18:
+      return 8;  // LONG8, SLONG8, IFD8
+    default:
+      return 0;
+  }
+}
+
+const TiffEntry* TiffDirectory::find(std::uint16_t id) const {
+  const auto found =
+      std::lower_bound(entries.begin(), entries.end(), id,
+                       [](const TiffEntry& entry, std::uint16_t wanted) { return entry.id < wanted; });
+  return found != entries.end() && found->id == id ? &*found : nullptr;
+}
+
+TiffDirectory read_tiff_directory(const InputFile& file, unsigned number) {
+  std::array<std::byte, 16> header{};
+  const std::size_t header_bytes = file.read_at(0, header);
+  const bool is_little = header[0] == std::byte{'I'} && header[1] == std::byte{'I'};
+  const bool is_large = header[0] == std::byte{'M'} && header[1] == std::byte{'M'};
+  if (header_bytes < 8 || (!is_little && !is_large)) fail(file, "it is not a TIFF file");
+
+  TiffDirectory directory;
+  directory.is_swapped = is_little != (std::endian::native == std::endian::little);
+  const std::uint64_t version = load_unsigned(&header[2], 2, directory.is_swapped);
+  directory.is_big = version == 43;
+  if (version != 42 && version != 43) fail(file, fmt::format("it is not a TIFF file (version {})", version));
+  if (directory.is_big && header_bytes < 16) fail(file, "it ends inside its header");
+  const Format format =
+      directory.is_big ? Format{directory.is_swapped, 8, 20, 8} : Format{directory.is_swapped, 2, 12, 4};
+
+  std::uint64_t offset =
+      load_unsigned(&header[directory.is_big ? 8 : 4], format.word_bytes, format.is_swapped);
+  std::unordered_set<std::uint64_t> seen;
+  for (unsigned i = 0; offset != 0 && i < number; ++i) {
+    if (!seen.insert(offset).second)
+      fail(file, fmt::format("its directories form a loop at byte {}", offset));
+    if (seen.size() > directories_limit)
+      fail(file, fmt::format("it has more than {} directories", directories_limit));
+    offset = read_unsigned(file, locate(file, format, offset).next, format.word_bytes, format.is_swapped);
+  }
+  if (offset == 0) fail(file, fmt::format("it has no directory {}", number));
+  if (seen.contains(offset)) fail(file, fmt::format("its directories form a loop at byte {}", offset));
+
+  directory.position = offset;
+  const Position place = locate(file, format, offset);
+  std::vector<std::byte> bytes(place.entries * format.entry_bytes);  // at most 80 KiB
+  read_exactly(file, place.first_entry, bytes);
+  for (std::uint64_t i = 0; i < place.entries; ++i) {
+    const std::byte* at = &bytes[i * format.entry_bytes];
+    TiffEntry entry;
+    entry.id = static_cast<std::uint16_t>(load_unsigned(at, 2, format.is_swapped));
+    entry.type = static_cast<std::uint16_t>(load_unsigned(at + 2, 2, format.is_swapped));
+    entry.count = load_unsigned(at + 4, format.word_bytes, format.is_swapped);
+    const std::size_t value_at = 4 + format.word_bytes;
+    const std::uint64_t each = tiff_type_bytes(entry.type);
+    const bool is_inside = each == 0 || entry.count <= format.word_bytes / each;
+    entry.position = is_inside ? place.first_entry + i * format.entry_bytes + value_at
+                               : load_unsigned(at + value_at, format.word_bytes, format.is_swapped);
+    directory.entries.push_back(entry);
+  }
+  std::ranges::stable_sort(directory.entries, {}, &TiffEntry::id);  // some writers do not
+  std::uint64_t tag_bytes = 0;
+  for (std::size_t i = 0; i < directory.entries.size(); ++i) {
+    if (i > 0 && directory.entries[i].id == directory.entries[i - 1].id)
+      fail(file, fmt::format("its directory has tag {} more than once", directory.entries[i].id));
+    check_values(file, directory.entries[i], tag_bytes);
+  }
+  return directory;
+}
+
+RawTag read_tag(const InputFile& file, const TiffDirectory& directory, const TiffEntry& entry) {
+  const std::uint64_t each = tiff_type_bytes(entry.type);
+  assert(each > 0);
+  RawTag tag{entry.id, entry.type, entry.count, std::vector<std::byte>(entry.count * each)};
+  read_exactly(file, entry.position, tag.bytes);
+  // A rational is two numbers of four bytes.
+  const std::uint64_t word = entry.type == 5 || entry.type == 10 ? 4 : each;
+  if (directory.is_swapped && word > 1) swap_samples(tag.bytes, static_cast<std::uint32_t>(word));
+  return tag;
+}
+
+}  // namespace weir

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "framework/file.hpp"
+#include "nodes/raster/raster_info.hpp"
+
+namespace weir {
+
+/// An entry of a TIFF directory. `count` values of `type` lie at `position` in the file, in the file's byte
+/// order; the entry's own bytes hold them where they are few.
+struct TiffEntry {
+  std::uint16_t id = 0;
+  std::uint16_t type = 0;
+  std::uint64_t count = 0;
+  std::uint64_t position = 0;
+};
+
+/// A TIFF directory as it stands in the file (TIFF 6.0 section 2, BigTIFF design), without reading meaning
+/// into it: that is libtiff's work. libtiff gives neither the stored type of a tag it knows nor the place of
+/// the offset arrays.
+struct TiffDirectory {
+  bool is_big = false;      ///< BigTIFF
+  bool is_swapped = false;  ///< the file's byte order is not the machine's
+  std::uint64_t position = 0;
+  std::vector<TiffEntry> entries;  ///< ascending ids, each once
+
+  const TiffEntry* find(std::uint16_t id) const;
+};
+
+/// Reads directory `number` of the main chain. Every value of a known type then lies inside the file, and all
+/// values together, but for the offset and byte count arrays, take at most 16 MiB: libtiff would hold them
+/// all. Throws Error where the chain is a loop or too short, a tag comes twice, or values lie beyond the end
+/// of the file.
+TiffDirectory read_tiff_directory(const InputFile& file, unsigned number);
+
+/// Bytes of one value of a TIFF field type; 0 for a type that neither TIFF 6.0 nor BigTIFF defines.
+std::uint64_t tiff_type_bytes(std::uint16_t type);
+
+/// The values of an entry of a known type, in the byte order of the machine.
+RawTag read_tag(const InputFile& file, const TiffDirectory& directory, const TiffEntry& entry);
+
+/// Fills `out` from `offset`; throws Error where the file ends before.
+void read_exactly(const InputFile& file, std::uint64_t offset, std::span<std::byte> out);
+
+/// The unsigned number of 2, 4 or 8 bytes at `data`.
+std::uint64_t load_unsigned(const std::byte* data, std::size_t bytes, bool is_swapped);
+
+}  // namespace weir

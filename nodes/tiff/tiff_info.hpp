@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "framework/file.hpp"
+#include "nodes/codecs/codec.hpp"
+#include "nodes/codecs/predictor.hpp"
+#include "nodes/raster/raster_info.hpp"
+#include "nodes/tiff/strile_array.hpp"
+
+namespace weir {
+
+/// How a TIFF directory stores its pixels.
+struct TiffLayout {
+  bool is_tiled = false;
+  std::uint64_t strile_height = 0, strile_width = 0;  ///< of a tile or strip, in pixels; never 0
+  std::uint32_t planes = 1;                           ///< planar-separate: the samples per pixel; else 1
+  CodecId codec = CodecId::none;
+  Predictor predictor = Predictor::none;
+  bool is_swapped = false;  ///< samples are in the other byte order
+  /// By (plane * rows + row) * columns + column, in tiles or strips; as long as the raster needs.
+  StrileArray offsets;
+  /// Absent in some old files of one strip per plane.
+  std::optional<StrileArray> byte_counts;
+};
+
+/// What one directory of a TIFF file says.
+struct TiffImage {
+  RasterInfo info;
+  TiffLayout layout;
+  /// Tags that a copy should not carry over: pointers to other directories (SubIFDs, EXIF, GPS), which hold
+  /// places in this file, and values of an unknown type.
+  std::vector<std::uint16_t> dropped_tags;
+};
+
+/// Reads directory `number`, through libtiff, without touching pixels or offset arrays. Throws Error naming
+/// tag and value where the file is broken or says something that is not read: see the list in
+/// tiff_source.hpp.
+TiffImage read_tiff_image(const InputFile& file, unsigned number);
+
+}  // namespace weir

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "framework/file.hpp"
+#include "nodes/raster/chunk_source.hpp"
+#include "nodes/tiff/tiff_info.hpp"
+#include "nodes/tiff/tiff_pieces.hpp"
+
+namespace weir {
+
+struct TiffReadOptions {
+  /// Size of a chunk in pixels, rounded up to whole tiles or strips of the file. An axis that is left open
+  /// grows until a chunk has 256 KiB of pixels: columns first, because the tiles of a row lie side by side in
+  /// the file.
+  std::optional<std::uint64_t> chunk_height = std::nullopt, chunk_width = std::nullopt;
+  /// The most bytes that the pixels of a chunk, or of one tile or strip, may take. Chunks are made smaller to
+  /// keep it; where a single tile or compressed strip is larger, the file is refused. The default is a guard
+  /// against files that say anything.
+  std::uint64_t max_chunk_bytes = std::uint64_t{2} << 30;
+  /// Number of the directory (image) in the file's main chain.
+  unsigned directory = 0;
+};
+
+/// A TIFF or BigTIFF file of either byte order as a source of chunks. Reads tiles and strips, interleaved and
+/// planar; codecs none, deflate, zstd, lzw and packbits; predictors 1 to 3; integers of 8 to 64 bits and
+/// floats of 32 and 64. Everything else is refused with an Error naming tag and value.
+///
+/// A chunk is one tile or strip of the file, or a group of them; large uncompressed strips are cut into
+/// parts. Blocks of interleaved files are interleaved, those of planar files have one plane per sample.
+///
+/// Neither the offset arrays nor a libtiff handle are kept: the arrays are read piece by piece where they are
+/// needed. So ten million tiles take no memory, and many threads may be inside at once without a lock.
+class TiffSource : public ChunkSource {
+ public:
+  /// Reads the directory and, to know fetch_bytes(), once through the offset and byte count arrays. Throws
+  /// Error. A tile or strip whose place in the file is impossible is an Error of its chunk's fetch, naming
+  /// it.
+  explicit TiffSource(std::string path, const TiffReadOptions& options = {},
+                      FileSystem& files = FileSystem::real());
+
+  const RasterInfo& info() const override { return image_.info; }
+  const ChunkGrid& grid() const override { return grid_; }
+  const InputFile& file() const { return file_; }
+  const TiffLayout& layout() const { return image_.layout; }
+  /// Tags that info().tags leaves out although a copy might miss them: see TiffImage.
+  const std::vector<std::uint16_t>& dropped_tags() const { return image_.dropped_tags; }
+
+  std::uint64_t fetch_bytes() const override { return fetch_bytes_; }
+  std::uint64_t local_bytes() const override;
+  std::uint64_t standing_bytes() const override;
+  std::unique_ptr<Local> make_local(const Scratch& scratch) const override;
+
+  /// Reads neighbours in the file together. Throws Error naming the first tile or strip that lies beyond the
+  /// end of the file, or whose byte count cannot be true.
+  Buffer fetch(ChunkIndex chunk, const Context& context) const override;
+  /// `local` comes from make_local. Throws Error naming the tile or strip whose data is broken or too short.
+  /// The block's data is `stored` itself where the file has the pixels as memory wants them; then no other
+  /// buffer is drawn.
+  Block decode(ChunkIndex chunk, Buffer stored, Local* local, const Context& context) const override;
+
+ private:
+  class ThreadLocal;
+
+  void choose_grid(const TiffReadOptions& options);
+  std::uint64_t group_bytes(std::uint64_t piece_rows, std::uint64_t piece_cols) const;
+  std::uint64_t largest_fetch() const;
+
+  TiffPieceRange pieces_of(ChunkIndex chunk) const;
+  std::uint64_t bytes_of_window(const Window& window) const;
+  bool is_direct(const Window& window) const;
+  bool needs_piece_scratch() const;
+
+  Buffer fetch_direct(const Window& window, const TiffPieceRange& range, const Context& context) const;
+  Buffer fetch_packed(const TiffPieceRange& range, const Context& context) const;
+  Block block_of(const Window& window, Buffer data) const;
+  void decode_piece(const TiffPiece& piece, std::span<const std::byte> stored, Block& block,
+                    ThreadLocal& local) const;
+
+  InputFile file_;
+  TiffImage image_;
+  TiffPieces pieces_;
+  ChunkGrid grid_;
+  std::uint64_t group_rows_ = 1, group_cols_ = 1;  // pieces of a chunk
+  std::array<std::byte, 8> fill_;                  // a sample of a sparse piece, in machine order
+  std::uint64_t fetch_bytes_ = 0;
+};
+
+}  // namespace weir
