@@ -1,0 +1,100 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "framework/error.hpp"
+#include "pipelines/command/commands.hpp"
+#include "pipelines/command/options.hpp"
+#include "pipelines/write_geotiff.hpp"
+
+namespace weir::command {
+namespace {
+
+struct ConvertOptions {
+  InputOptions input;
+  CommonOptions common;
+  std::string output, compress = "deflate", engine = "auto", predictor = "auto", tile = "256", bigtiff = "auto", interleave = "pixel";
+  std::string nodata;
+  std::optional<int> level;
+  std::uint64_t strip = 0;
+  bool dot = false;
+};
+
+Predictor parse_predictor(const std::string& text) {
+  if (text == "1" || text == "none") return Predictor::none;
+  if (text == "2" || text == "horizontal") return Predictor::horizontal;
+  return Predictor::floating_point;
+}
+
+/// A GeoTIFF called map.png would only confuse.
+void check_name(const std::string& path) {
+  std::string ending = std::filesystem::path(path).extension().string();
+  std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return std::tolower(c); });
+  for (const char* other : {".zarr", ".nc", ".png", ".jpg", ".jpeg", ".vrt", ".jp2", ".hdf", ".h5", ".npy"})
+    if (ending == other)
+      throw Error::usage("write", path, "convert writes GeoTIFF: give the output a name that ends in .tif");
+}
+
+WriteGeotiffOptions write_options(const ConvertOptions& options) {
+  WriteGeotiffOptions write;
+  const Size tile = parse_size("--tile", options.tile);
+  write.tile_height = tile.height;
+  write.tile_width = tile.width;
+  if (options.strip > 0) write.strip_rows = options.strip;
+  write.planar_separate = options.interleave == "band";
+  write.codec.id = *codec_named(options.compress);
+  write.codec.level = options.level;
+  if (options.engine != "auto") {
+    if (write.codec.id != CodecId::deflate) throw Error::usage("use", "--deflate-engine", "the codec is not deflate");
+    write.codec.engine = *deflate_engine_named(options.engine);
+  }
+  if (options.predictor != "auto") write.predictor = parse_predictor(options.predictor);
+  if (!options.nodata.empty()) write.nodata = options.nodata;
+  write.big = options.bigtiff == "yes"  ? TiffOutputLayout::BigTiff::yes
+              : options.bigtiff == "no" ? TiffOutputLayout::BigTiff::no
+                                        : TiffOutputLayout::BigTiff::automatic;
+  write.overwrite = options.common.overwrite;
+  write.graph = options.common.graph();
+  write.concurrency = options.common.concurrency();
+  return write;
+}
+
+}  // namespace
+
+Action add_convert(CLI::App& app, bool explain) {
+  auto options = std::make_shared<ConvertOptions>();
+  CLI::App* convert = app.add_subcommand("convert", explain ? "Show the plan of a conversion" : "Stream a raster to a GeoTIFF in bounded memory");
+  options->input.add_to(*convert);
+  convert->add_option("OUT", options->output, "The GeoTIFF to write")->required();
+  convert->add_option("--compress", options->compress, "none, deflate, zstd, lzw or packbits (default: deflate)")
+      ->check(CLI::IsMember({"none", "deflate", "zstd", "lzw", "packbits"}));
+  convert->add_option("--level", options->level, "deflate 1-12, zstd 1-22 (default: the codec's)");
+  convert->add_option("--deflate-engine", options->engine, "auto, zlib, libdeflate or isal")
+      ->check(CLI::IsMember({"auto", "zlib", "libdeflate", "isal"}));
+  convert->add_option("--predictor", options->predictor, "auto, 1/none, 2/horizontal, 3/float")
+      ->check(CLI::IsMember({"auto", "1", "none", "2", "horizontal", "3", "float"}));
+  auto* tile = convert->add_option("--tile", options->tile, "Tile size: N or HEIGHTxWIDTH, multiples of 16 (default: 256)");
+  convert->add_option("--strip", options->strip, "Strips of this many rows instead of tiles")->check(CLI::PositiveNumber)->excludes(tile);
+  convert->add_option("--interleave", options->interleave, "pixel, or band for one plane per sample")->check(CLI::IsMember({"pixel", "band"}));
+  convert->add_option("--nodata", options->nodata, "Nodata value to store; NaN becomes it");
+  convert->add_option("--bigtiff", options->bigtiff, "auto, yes or no")->check(CLI::IsMember({"auto", "yes", "no"}));
+  options->common.add_to(*convert);
+  if (explain) convert->add_flag("--dot", options->dot, "Print the graph in the DOT language");
+  return [options, convert, explain](const std::stop_token& stop) {
+    if (!convert->parsed()) return;
+    check_name(options->output);
+    GeotiffWrite write(options->input.open(), options->output, write_options(*options));
+    if (explain) {
+      fmt::print("{}", options->dot ? write.dot() : write.explain());
+      return;
+    }
+    RunOptions run;
+    run.stop = stop;
+    run.progress = progress_printer(options->common.progress_style(), stderr);
+    const RunReport report = write.run(run);
+    tell(report, fmt::format("wrote {}", options->output), options->common.quiet, options->common.report);
+  };
+}
+
+}  // namespace weir::command

@@ -1,0 +1,173 @@
+#include "pipelines/command/options.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdio>
+
+#include "framework/bytes.hpp"
+#include "framework/error.hpp"
+#include "framework/file.hpp"
+#include "nodes/raster/terrain_source.hpp"
+#include "nodes/raster/window_source.hpp"
+#include "nodes/tiff/tiff_source.hpp"
+
+namespace weir::command {
+namespace {
+
+/// A whole number and nothing else; throws a usage Error that names the option.
+std::uint64_t parse_number(const std::string& option, std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || text.empty())
+    throw Error::usage("read", option, fmt::format("'{}' is not a whole number", text));
+  return number;
+}
+
+std::vector<std::string> split(const std::string& text, char separator) {
+  std::vector<std::string> parts{""};
+  for (const char c : text) {
+    if (c == separator)
+      parts.emplace_back();
+    else
+      parts.back() += c;
+  }
+  return parts;
+}
+
+std::shared_ptr<const ChunkSource> open_terrain(const std::string& text, const std::string& chunk) {
+  TerrainOptions options;
+  const std::vector<std::string> parts = split(text, ':');  // terrain, size, type
+  const std::vector<std::string> sides = split(parts.size() > 1 ? parts[1] : "", 'x');
+  if (sides.size() != 2 || parts.size() > 3)
+    throw Error::usage("read", text, "a terrain is written terrain:WIDTHxHEIGHT or terrain:WIDTHxHEIGHT:TYPE");
+  options.width = parse_number("the terrain's width", sides[0]);
+  options.height = parse_number("the terrain's height", sides[1]);
+  if (parts.size() == 3) {
+    const std::optional<SampleType> type = sample_type_named(parts[2]);
+    if (!type) throw Error::usage("read", text, fmt::format("'{}' is not a sample type", parts[2]));
+    options.type = *type;
+  }
+  if (!chunk.empty()) {
+    const Size size = parse_size("--chunk", chunk);
+    options.chunk_height = size.height;
+    options.chunk_width = size.width;
+  }
+  return std::make_shared<const TerrainSource>(options);
+}
+
+}  // namespace
+
+void CommonOptions::add_to(CLI::App& app) {
+  app.add_option("--memory", memory, "Most memory the run holds: 64M, 1G (default: a quarter of the machine, at most 1G)");
+  app.add_option("--tokens", tokens, "Work units in flight at most (default: 2 per thread, plus 2)")->check(CLI::PositiveNumber);
+  app.add_option("--threads", threads, "Compute threads (default: the usable cores)")->check(CLI::Range(1, 1024));
+  app.add_option("--engine", engine, "auto, onetbb or serial")->check(CLI::IsMember({"auto", "onetbb", "serial"}));
+  app.add_option("--set", sets, "node.concurrency=N: how many of a node run at once")->allow_extra_args(false);
+  app.add_option("--progress", progress, "auto, bar, line, json or none")->check(CLI::IsMember({"auto", "bar", "line", "json", "none"}));
+  app.add_option("--report", report, "Write the run's report as JSON to this file (.json)");
+  app.add_flag("--overwrite", overwrite, "Replace the output if it exists");
+  app.add_flag("--quiet", quiet, "Say nothing but errors");
+}
+
+GraphOptions CommonOptions::graph() const {
+  GraphOptions options;
+  if (!memory.empty()) {
+    options.memory = parse_bytes(memory);
+    if (options.memory == 0) throw Error::usage("read", "--memory", "it must be more than nothing");
+  }
+  options.tokens = tokens;
+  options.threads = threads;
+  options.engine = engine == "serial" ? Engine::serial : engine == "onetbb" ? Engine::onetbb : Engine::automatic;
+  return options;
+}
+
+std::map<std::string, unsigned> CommonOptions::concurrency() const {
+  std::map<std::string, unsigned> by_node;
+  for (const std::string& set : sets) {
+    const std::size_t dot = set.find(".concurrency="), digits = dot + std::string(".concurrency=").size();
+    if (dot == std::string::npos || dot == 0)
+      throw Error::usage("read", "--set " + set, "it is written NODE.concurrency=N");
+    const std::uint64_t number = parse_number("--set " + set, std::string_view(set).substr(digits));
+    if (number == 0 || number > 1024) throw Error::usage("read", "--set " + set, "it must be from 1 to 1024");
+    by_node[set.substr(0, dot)] = static_cast<unsigned>(number);
+  }
+  return by_node;
+}
+
+ProgressStyle CommonOptions::progress_style() const {
+  if (quiet || progress == "none") return ProgressStyle::none;
+  if (progress == "bar") return ProgressStyle::bar;
+  if (progress == "line") return ProgressStyle::line;
+  if (progress == "json") return ProgressStyle::json;
+  return ProgressStyle::automatic;
+}
+
+void InputOptions::add_to(CLI::App& app) {
+  app.add_option("IN", path, "A TIFF file, or terrain:WIDTHxHEIGHT[:TYPE] for a made-up elevation model")->required();
+  app.add_option("--window", window, "Only this part: x,y,w,h in pixels");
+  app.add_option("--chunk", chunk, "Read in chunks of N or HEIGHTxWIDTH pixels (default: what the input stores)");
+  app.add_option("--directory", directory, "Which image of a file with several, from 0");
+}
+
+std::shared_ptr<const ChunkSource> InputOptions::open() const {
+  std::shared_ptr<const ChunkSource> source;
+  if (path.starts_with("terrain:")) {
+    source = open_terrain(path, chunk);
+  } else {
+    TiffReadOptions options;
+    options.directory = directory;
+    if (!chunk.empty()) {
+      const Size size = parse_size("--chunk", chunk);
+      options.chunk_height = size.height;
+      options.chunk_width = size.width;
+    }
+    source = std::make_shared<const TiffSource>(path, options);
+  }
+  if (!window.empty()) source = std::make_shared<const WindowSource>(source, parse_window(window));
+  return source;
+}
+
+Size parse_size(const std::string& option, const std::string& text) {
+  const std::vector<std::string> sides = split(text, 'x');
+  if (sides.size() > 2) throw Error::usage("read", option, fmt::format("'{}' is not N or HEIGHTxWIDTH", text));
+  Size size;
+  size.height = parse_number(option, sides.front());
+  size.width = parse_number(option, sides.back());
+  if (size.height == 0 || size.width == 0) throw Error::usage("read", option, "it must be at least 1");
+  return size;
+}
+
+Window parse_window(const std::string& text) {
+  const std::vector<std::string> parts = split(text, ',');
+  if (parts.size() != 4) throw Error::usage("read", "--window", fmt::format("'{}' is not x,y,w,h", text));
+  Window window;
+  window.col = parse_number("--window", parts[0]);
+  window.row = parse_number("--window", parts[1]);
+  window.width = parse_number("--window", parts[2]);
+  window.height = parse_number("--window", parts[3]);
+  return window;
+}
+
+void tell(const RunReport& report, const std::string& what, bool quiet, const std::string& report_path) {
+  if (!report_path.empty()) {
+    const std::string json = to_json(report);
+    AtomicFile file(report_path, true);
+    file.write_at(0, std::as_bytes(std::span(json)));
+    file.commit();
+  }
+  if (quiet) return;
+  const double seconds = report.wall_seconds > 0 ? report.wall_seconds : 1e-9;
+  fmt::print("{}\n", what);
+  fmt::print("  {} of pixels in {:.2f} s: {:.0f} MB/s; {} written\n", format_bytes(report.raw_bytes), report.wall_seconds,
+             static_cast<double>(report.raw_bytes) / seconds / 1e6, format_bytes(report.output_bytes));
+  fmt::print("  memory: peak {} of {}; process {}\n", format_bytes(report.peak_payload), format_bytes(report.memory_limit),
+             format_bytes(report.peak_resident));
+  fmt::print("  source: {} chunks, {} read, {:.2f} reads per chunk\n", report.source_chunks, report.source_reads,
+             report.reads_per_chunk());
+  fmt::print("  engine: {}, {} compute thread{}, {:.2f} s of CPU, at most {} units in flight\n", report.engine,
+             report.threads_seen, report.threads_seen == 1 ? "" : "s", report.cpu_seconds, report.most_units_in_flight);
+  if (std::fflush(stdout) != 0) throw Error("write", "standard output", "it was closed");
+}
+
+}  // namespace weir::command

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <atomic>
+#include <stop_token>
+#include <thread>
+
+namespace weir::command {
+
+/// Turns SIGINT, SIGTERM and SIGHUP into a stop request, so that a run ends cleanly: nothing half-written, no temporary.
+/// Make one first thing in main, before other threads: it blocks the signals for all of them. A second signal ends the process at
+/// once. SIGPIPE is ignored; a closed pipe is a failed write.
+class StopOnSignal {
+ public:
+  StopOnSignal();
+  ~StopOnSignal();
+  StopOnSignal(const StopOnSignal&) = delete;
+  StopOnSignal& operator=(const StopOnSignal&) = delete;
+
+  std::stop_token token() const { return stop_.get_token(); }
+  /// 128 + the signal that came, as shells count: 130 for Ctrl-C.
+  int exit_code() const { return 128 + signal_.load(); }
+
+ private:
+  std::stop_source stop_;
+  std::atomic<int> signal_{0};
+  std::jthread waiter_;
+};
+
+}  // namespace weir::command

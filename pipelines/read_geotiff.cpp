@@ -1,0 +1,54 @@
+#include "pipelines/read_geotiff.hpp"
+
+#include <fmt/format.h>
+
+#include <atomic>
+
+#include "framework/error.hpp"
+#include "nodes/raster/read_chunks.hpp"
+#include "nodes/raster/scatter_chunk.hpp"
+#include "nodes/tiff/tiff_source.hpp"
+
+namespace weir {
+
+//  plan ──► fetch ──► decode ──► scatter
+//  source   I/O lane  all cores  all cores
+//
+//  One unit and one item per chunk that the window touches. Sources that compute have no fetch.
+RunReport read_region(std::shared_ptr<const ChunkSource> source, const Window& window, const ReadTarget& target,
+                      const ReadOptions& options, const RunOptions& run) {
+  const RasterInfo& info = source->info();
+  if (window.empty() || window.row_end() > info.height || window.col_end() > info.width)
+    throw Error::usage("read", fmt::format("window {},{},{},{}", window.col, window.row, window.width, window.height),
+                       fmt::format("the raster is {} x {} pixels", info.width, info.height));
+  const ChunkGrid& grid = source->grid();
+  const ChunkIndex first{grid.rows.piece_at(window.row), grid.cols.piece_at(window.col)};
+  const std::uint64_t rows = grid.rows.piece_at(window.row_end() - 1) - first.row + 1;
+  const std::uint64_t cols = grid.cols.piece_at(window.col_end() - 1) - first.col + 1;
+  auto reads = std::make_shared<std::atomic<std::uint64_t>>(0);
+
+  Graph graph(options.graph);
+  auto requests = graph.source<ChunkRequest>(
+      "plan",
+      [first, cols](std::uint64_t unit, Emit<ChunkRequest>& emit) {
+        emit(ChunkRequest{{first.row + unit / cols, first.col + unit % cols}});
+      },
+      {.concurrency = 1, .units = rows * cols, .standing_bytes = source->standing_bytes()});
+  auto chunks = read_chunks(graph, requests, source, reads, {.buffer_bytes = source->fetch_bytes()},
+                            {.buffer_bytes = BufferPool::charge(source->block_bytes()) + source->excess_bytes()});
+  graph.sink("scatter", chunks, ScatterChunk(window, target.data, target.strides));
+  for (const auto& [node, concurrency] : options.concurrency) graph.set_concurrency(node, concurrency);
+
+  RunReport report = graph.run(run);
+  report.source_chunks = rows * cols;
+  report.source_reads = reads->load();
+  report.raw_bytes = window.height * window.width * info.pixel_bytes();
+  return report;
+}
+
+RunReport read_geotiff(const std::string& path, const Window& window, const ReadTarget& target, const ReadOptions& options,
+                       const RunOptions& run) {
+  return read_region(std::make_shared<const TiffSource>(path), window, target, options, run);
+}
+
+}  // namespace weir

@@ -1,0 +1,94 @@
+#include "pipelines/write_rows.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <filesystem>
+
+#include "nodes/codecs/compress_tiles.hpp"
+#include "nodes/raster/assemble_bands.hpp"
+#include "nodes/raster/chunk_nodes.hpp"
+#include "nodes/raster/cut_tiles.hpp"
+#include "nodes/raster/read_chunks.hpp"
+#include "nodes/raster/stream_plan.hpp"
+#include "nodes/raster/write_rows.hpp"
+
+namespace weir {
+namespace {
+
+/// NumPy's .npy header, version 1.0 (numpy.lib.format): magic, version, length, a Python dict, padded to 64 bytes.
+std::string npy_header(const RasterInfo& info) {
+  const char kind = is_floating(info.type) ? 'f' : is_signed_integer(info.type) ? 'i' : 'u';
+  const char order = bytes_of(info.type) == 1 ? '|' : std::endian::native == std::endian::little ? '<' : '>';
+  const std::string shape = info.samples == 1 ? fmt::format("({}, {})", info.height, info.width)
+                                              : fmt::format("({}, {}, {})", info.height, info.width, info.samples);
+  std::string dict = fmt::format("{{'descr': '{}{}{}', 'fortran_order': False, 'shape': {}, }}", order, kind,
+                                 bytes_of(info.type), shape);
+  dict.resize((10 + dict.size() + 1 + 63) / 64 * 64 - 10 - 1, ' ');
+  dict += '\n';
+  std::string header("\x93NUMPY\x01\x00", 8);
+  header += static_cast<char>(dict.size() & 0xff);
+  header += static_cast<char>(dict.size() >> 8);
+  return header + dict;
+}
+
+}  // namespace
+
+//  plan ──► fetch ──► decode ──► assemble ──► cut ──► copy ──► file
+//  source   I/O lane  all cores  one at a     lists   all      ordered, I/O lane
+//                                time         runs    cores
+//
+//  The streaming write of write_geotiff with one-row strips and no codec.
+RunReport write_rows(std::shared_ptr<const ChunkSource> source, const std::string& path, const WriteRowsOptions& options,
+                     const RunOptions& run) {
+  const GraphOptions limits = resolved(options.graph);
+  const RasterInfo& info = source->info();
+  TileEncoding rows;
+  rows.tiles = {info.height, info.width, 1, info.width, 1};
+  rows.pads_last_row = false;
+  rows.samples = info.samples;
+  rows.type = info.type;
+
+  const std::uint64_t run_rows = tiles_per_run(rows.tiles, rows.raw_tile_bytes());
+  const CompressTiles copy(rows, run_rows);
+  const auto set = options.concurrency.find("decode");
+  const std::uint64_t slots = limits.engine == Engine::serial ? 1 : set != options.concurrency.end() ? set->second : limits.threads;
+  const StreamPlan stream = plan_stream(*source, rows.tiles, rows.max_tile_bytes(), run_rows, limits.memory,
+                                        source->standing_bytes() + slots * source->local_bytes(),
+                                        std::min<std::uint64_t>(limits.tokens, limits.threads + 2));
+  auto reads = std::make_shared<std::atomic<std::uint64_t>>(0);
+
+  Graph graph(limits);
+  auto requests = graph.source<ChunkRequest>("plan", PlanChunks(stream.bands),
+                                             {.concurrency = 1,
+                                              .units = stream.bands->units(),
+                                              .items_of_unit = [stream](std::uint64_t unit) { return stream.requests(unit); },
+                                              .standing_bytes = source->standing_bytes()});
+  auto chunks = read_chunks(graph, requests, source, reads,
+                            {.buffer_bytes_of_unit = [stream](std::uint64_t unit) { return stream.fetch_bytes(unit); }},
+                            {.buffer_bytes_of_unit = [stream](std::uint64_t unit) { return stream.decode_bytes(unit); },
+                             .carried_bytes = [stream](std::uint64_t unit) { return stream.carried_bytes(unit); }});
+  auto bands = graph.expand<Band>("assemble", chunks, AssembleBands(stream.bands),
+                                  {.items_of_unit = [](std::uint64_t) { return std::uint64_t{1}; }});
+  auto runs = graph.expand<TileRun>("cut", bands, CutTiles(stream.bands, stream.runs),
+                                    {.concurrency = 1, .items_of_unit = [stream](std::uint64_t unit) {
+                                       return stream.runs->count(stream.bands->unit(unit));
+                                     }});
+  auto copied = graph.transform<EncodedTiles>("copy", runs, copy, {.buffer_bytes_of_unit = [stream](std::uint64_t unit) {
+                                                return stream.encoded_bytes(unit);
+                                              }});
+  const std::string header = options.format == RowsFormat::npy ? npy_header(info) : std::string();
+  graph.ordered_sink("file", copied, WriteRows(header, path, options.overwrite, *options.files));
+  for (const auto& [node, concurrency] : options.concurrency) graph.set_concurrency(node, concurrency);
+
+  RunReport report = graph.run(run);
+  report.source_chunks = source->grid().count();
+  report.source_reads = reads->load();
+  report.raw_bytes = info.height * info.width * info.pixel_bytes();
+  report.output_bytes = header.size() + report.raw_bytes;
+  return report;
+}
+
+}  // namespace weir
