@@ -1,0 +1,138 @@
+include(CMakePackageConfigHelpers)
+
+set(WEIR_PACKAGE_DIR "${CMAKE_INSTALL_LIBDIR}/cmake/weir")
+
+macro(weir_find_cli11)
+  find_package(CLI11 QUIET)
+endmacro()
+
+# weir_with(NAME HELP FINDER TARGET PACKAGE): the option WEIR_WITH_<NAME> (AUTO, ON, OFF), and WEIR_HAS_<NAME>: whether
+# it is on. AUTO is on where FINDER finds TARGET; ON without it is an error that names Debian's package.
+macro(weir_with name help finder target package)
+  set(WEIR_WITH_${name} AUTO CACHE STRING "${help}: AUTO (where found), ON, OFF")
+  set_property(CACHE WEIR_WITH_${name} PROPERTY STRINGS AUTO ON OFF)
+  set(WEIR_HAS_${name} OFF)
+  if(WEIR_WITH_${name} STREQUAL "AUTO" OR WEIR_WITH_${name})
+    cmake_language(CALL ${finder})
+    if(TARGET ${target})
+      set(WEIR_HAS_${name} ON)
+    elseif(NOT WEIR_WITH_${name} STREQUAL "AUTO")
+      message(FATAL_ERROR "WEIR_WITH_${name} is ON, and its library was not found (Debian: ${package})")
+    endif()
+  endif()
+  set_property(GLOBAL APPEND PROPERTY WEIR_WITH_NAMES ${name})
+  set_property(GLOBAL PROPERTY WEIR_WITH_${name}_HELP "${help}")
+endmacro()
+
+# weir_component(NAME FOLDERS ... PUBLIC ... PRIVATE ... [WITH OPTION TARGET]...): the library weir_NAME, alias
+# weir::NAME, of all .cpp files in the folders (not below them); static unless BUILD_SHARED_LIBS.
+function(weir_component name)
+  set(folders "")
+  set(public "")
+  set(private "")
+  set(withs "")
+  set(definitions "")
+  set(mode "")
+  foreach(word IN LISTS ARGN)
+    if(word MATCHES "^(FOLDERS|PUBLIC|PRIVATE|WITH)$")
+      set(mode "${word}")
+      set(option "")
+    elseif(mode STREQUAL "FOLDERS")
+      list(APPEND folders "${word}")
+    elseif(mode STREQUAL "PUBLIC")
+      list(APPEND public "${word}")
+    elseif(mode STREQUAL "PRIVATE")
+      list(APPEND private "${word}")
+    elseif(option STREQUAL "")
+      set(option "${word}")
+    elseif(WEIR_HAS_${option})
+      list(APPEND private "${word}")
+      list(APPEND definitions "WEIR_WITH_${option}=1")
+    endif()
+  endforeach()
+
+  list(TRANSFORM folders APPEND "/*.cpp" OUTPUT_VARIABLE globs)
+  file(GLOB sources CONFIGURE_DEPENDS ${globs})
+  set(library weir_${name})
+  add_library(${library} ${sources})
+  add_library(weir::${name} ALIAS ${library})
+  target_compile_features(${library} PUBLIC cxx_std_20)
+  target_compile_options(${library} PRIVATE ${WEIR_WARNINGS})
+  target_compile_definitions(${library} PRIVATE ${definitions})
+  target_link_libraries(${library} PUBLIC ${public} PRIVATE ${private})
+  # Headers name each other from the project's root ("framework/graph.hpp"); users write <weir/framework/graph.hpp>.
+  target_include_directories(${library} PUBLIC
+    "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>"
+    "$<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/generated>"
+    "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>"
+    "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/weir>")
+  set_target_properties(${library} PROPERTIES
+    EXPORT_NAME ${name}
+    CXX_EXTENSIONS OFF
+    POSITION_INDEPENDENT_CODE ON
+    INSTALL_RPATH "$ORIGIN")
+
+  install(TARGETS ${library} EXPORT weir-${name}-targets)
+  install(EXPORT weir-${name}-targets NAMESPACE weir:: DESTINATION "${WEIR_PACKAGE_DIR}")
+  foreach(folder IN LISTS folders)
+    file(GLOB headers CONFIGURE_DEPENDS "${folder}/*.hpp")
+    install(FILES ${headers} DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/weir/${folder}")
+    set_property(GLOBAL APPEND PROPERTY WEIR_PUBLIC_HEADERS ${headers})
+  endforeach()
+endfunction()
+
+# framework/build_info.hpp: the version, and what is in this build.
+function(weir_write_build_info)
+  set(WEIR_BUILD_LIBRARIES "oneTBB ${TBB_VERSION}, fmt ${fmt_VERSION}, libtiff ${TIFF_VERSION_STRING}")
+  string(APPEND WEIR_BUILD_LIBRARIES ", zlib ${ZLIB_VERSION_STRING}")
+  get_target_property(version weir::lib_zstd WEIR_VERSION)
+  string(APPEND WEIR_BUILD_LIBRARIES ", zstd ${version}")
+  foreach(pair IN ITEMS "LIBDEFLATE libdeflate weir::lib_deflate" "ISAL ISA-L weir::lib_isal")
+    separate_arguments(pair)
+    list(GET pair 0 name)
+    list(GET pair 1 label)
+    list(GET pair 2 target)
+    if(WEIR_HAS_${name})
+      get_target_property(version ${target} WEIR_VERSION)
+      string(APPEND WEIR_BUILD_LIBRARIES ", ${label} ${version}")
+    else()
+      string(APPEND WEIR_BUILD_LIBRARIES ", no ${label}")
+    endif()
+  endforeach()
+  set(WEIR_BUILD_COMPILER "${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}")
+  string(REPLACE ";" "," WEIR_BUILD_SANITIZE "${WEIR_SANITIZE}")
+  configure_file("${PROJECT_SOURCE_DIR}/framework/build_info.hpp.in"
+                 "${PROJECT_BINARY_DIR}/generated/framework/build_info.hpp" @ONLY)
+  install(FILES "${PROJECT_BINARY_DIR}/generated/framework/build_info.hpp"
+          DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/weir/framework")
+  set(WEIR_BUILD_LIBRARIES "${WEIR_BUILD_LIBRARIES}" PARENT_SCOPE)
+endfunction()
+
+function(weir_install_package)
+  set(WEIR_GEOTIFF_IMPORTS weir::lib_zstd)
+  if(WEIR_HAS_LIBDEFLATE)
+    list(APPEND WEIR_GEOTIFF_IMPORTS weir::lib_deflate)
+  endif()
+  if(WEIR_HAS_ISAL)
+    list(APPEND WEIR_GEOTIFF_IMPORTS weir::lib_isal)
+  endif()
+  configure_package_config_file("${PROJECT_SOURCE_DIR}/framework/cmake/weir-config.cmake.in"
+    "${PROJECT_BINARY_DIR}/weir-config.cmake" INSTALL_DESTINATION "${WEIR_PACKAGE_DIR}")
+  write_basic_package_version_file("${PROJECT_BINARY_DIR}/weir-config-version.cmake"
+    COMPATIBILITY SameMinorVersion)
+  install(FILES
+    "${PROJECT_BINARY_DIR}/weir-config.cmake"
+    "${PROJECT_BINARY_DIR}/weir-config-version.cmake"
+    "${PROJECT_SOURCE_DIR}/framework/cmake/WeirLibraries.cmake"
+    DESTINATION "${WEIR_PACKAGE_DIR}")
+endfunction()
+
+function(weir_summary)
+  message(STATUS "weir ${PROJECT_VERSION}: ${WEIR_BUILD_LIBRARIES}")
+  get_property(names GLOBAL PROPERTY WEIR_WITH_NAMES)
+  foreach(name IN LISTS names)
+    get_property(help GLOBAL PROPERTY WEIR_WITH_${name}_HELP)
+    message(STATUS "  WEIR_WITH_${name}=${WEIR_WITH_${name}}: ${WEIR_HAS_${name}} (${help})")
+  endforeach()
+  message(STATUS "  build type ${CMAKE_BUILD_TYPE}, asserts ${WEIR_ASSERTS}, sanitizers: ${WEIR_SANITIZE}")
+endfunction()

@@ -1,0 +1,43 @@
+# Libraries that Debian packages without a CMake package. Used by the build and, installed, by weir-config.cmake: a
+# static weir::geotiff has to name them again where it is linked.
+
+# weir_import_library(TARGET HEADER LIBRARY VERSION_MACRO...): defines the imported target where header and library
+# are found, with the version put together from the header's macros (numbers or one string).
+function(weir_import_library target header library version_header)
+  if(TARGET ${target})
+    return()
+  endif()
+  string(MAKE_C_IDENTIFIER "WEIR_${library}" name)
+  string(TOUPPER "${name}" name)
+  find_path(${name}_INCLUDE_DIR NAMES ${header})
+  find_library(${name}_LIBRARY NAMES ${library})
+  mark_as_advanced(${name}_INCLUDE_DIR ${name}_LIBRARY)
+  if(NOT ${name}_INCLUDE_DIR OR NOT ${name}_LIBRARY)
+    return()
+  endif()
+  set(version "")
+  foreach(macro IN LISTS ARGN)
+    file(STRINGS "${${name}_INCLUDE_DIR}/${version_header}" line REGEX "#define[ \t]+${macro}[ \t]" LIMIT_COUNT 1)
+    string(REGEX REPLACE ".*${macro}[ \t]+\"?([0-9.]+).*" "\\1" number "${line}")
+    list(APPEND version "${number}")
+  endforeach()
+  list(JOIN version "." version)
+  add_library(${target} UNKNOWN IMPORTED GLOBAL)
+  set_target_properties(${target} PROPERTIES
+    IMPORTED_LOCATION "${${name}_LIBRARY}"
+    INTERFACE_INCLUDE_DIRECTORIES "${${name}_INCLUDE_DIR}"
+    WEIR_VERSION "${version}")
+endfunction()
+
+macro(weir_find_zstd)
+  weir_import_library(weir::lib_zstd zstd.h zstd zstd.h ZSTD_VERSION_MAJOR ZSTD_VERSION_MINOR ZSTD_VERSION_RELEASE)
+endmacro()
+
+macro(weir_find_libdeflate)
+  weir_import_library(weir::lib_deflate libdeflate.h deflate libdeflate.h LIBDEFLATE_VERSION_STRING)
+endmacro()
+
+macro(weir_find_isal)
+  weir_import_library(weir::lib_isal isa-l/igzip_lib.h isal isa-l.h
+                      ISAL_MAJOR_VERSION ISAL_MINOR_VERSION ISAL_PATCH_VERSION)
+endmacro()

@@ -1,0 +1,388 @@
+#!/usr/bin/env bash
+# Installs what is needed on Debian 12, builds, and runs the tests. The last line is "N passed, N failed" and, where
+# some were, ", N skipped"; the exit code is 0 where at least one passed and none failed.
+#
+#   tests/run.sh              everything that a change needs: build, unit tests, command, foreign readers, install, ...
+#   tests/run.sh --minimal    with the six packages alone that weir::framework and weir::geotiff need
+#   tests/run.sh --asan       under the address and undefined behaviour sanitizers
+#   tests/run.sh --tsan       under the thread sanitizer, with a oneTBB that is built for it from Debian's source
+#   tests/run.sh --full       all of these, whole matrices, clang, clang-tidy and long fuzzing
+#   --only PATTERN            the unit tests and steps whose name has PATTERN in it
+set -uo pipefail
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+
+usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"; }
+
+runs=()
+only=""
+while [ "$#" -gt 0 ]; do
+  case "$1" in
+    --minimal | --asan | --tsan | --full) runs+=("${1#--}") ;;
+    --only)
+      if [ "$#" -lt 2 ]; then echo "--only needs a pattern" >&2; exit 2; fi
+      only="$2"
+      shift
+      ;;
+    --help | -h) usage; exit 0 ;;
+    *) echo "unknown argument: $1" >&2; usage >&2; exit 2 ;;
+  esac
+  shift
+done
+if [ "${#runs[@]}" -eq 0 ]; then runs=(default); fi
+if [[ " ${runs[*]} " == *" full "* ]]; then
+  runs=(default minimal asan tsan full)
+  export WEIR_TEST_FULL=1
+else
+  unset WEIR_TEST_FULL
+fi
+full="${WEIR_TEST_FULL:-}"
+
+# Counting -----------------------------------------------------------------------------------------------------------
+passed=0 failed=0 skipped=0
+ok() { passed=$((passed + 1)); echo "ok $1"; }
+not_ok() { failed=$((failed + 1)); echo "not ok $1${2:+: $2}"; }
+skip() { skipped=$((skipped + 1)); echo "skip $1: $2"; }
+
+finish() {
+  local status=0
+  if [ "$failed" -gt 0 ] || [ "$passed" -eq 0 ]; then status=1; fi
+  printf '%d passed, %d failed' "$passed" "$failed"
+  if [ "$skipped" -gt 0 ]; then printf ', %d skipped' "$skipped"; fi
+  printf '\n'
+  exit "$status"
+}
+interrupted() { not_ok "the run" "interrupted"; finish; }
+trap interrupted INT TERM HUP
+
+logs="$root/build/logs"
+scratch="$root/build/scratch"
+mkdir -p "$logs" "$scratch"
+
+wanted() { [ -z "$only" ] || [[ "$1" == *"$only"* ]]; }
+log_of() { echo "$logs/${1//[^A-Za-z0-9_.-]/_}.log"; }
+
+# check NAME COMMAND...: one check, which passes where the command does; its output is shown where it does not.
+check() {
+  local name="$1" log
+  shift
+  if ! wanted "$name"; then return 0; fi
+  log="$(log_of "$name")"
+  if "$@" >"$log" 2>&1; then
+    ok "$name"
+  else
+    not_ok "$name" "see ${log#"$root"/}"
+    tail -n 60 "$log" | sed 's/^/    /'
+    return 1
+  fi
+}
+
+# need NAME COMMAND...: what later steps stand on. Counted only where it fails.
+need() {
+  local name="$1" log start=$SECONDS
+  shift
+  log="$(log_of "$name")"
+  echo "== $name"
+  if "$@" >"$log" 2>&1; then
+    echo "   $((SECONDS - start)) s"
+  else
+    not_ok "$name" "see ${log#"$root"/}"
+    grep -nE 'error|Error|FAILED|^E: ' "$log" | head -n 20 | sed 's/^/    /'
+    tail -n 40 "$log" | sed 's/^/    /'
+    return 1
+  fi
+}
+
+# unit NAME PROGRAM [PREFIX...]: a doctest program. Its own counts are added up; a line "skip NAME: REASON" that a test
+# prints makes it count as skipped.
+unit() {
+  local name="$1" program="$2" log line status=0 said=0 limit=900
+  local arguments=(--no-colors=true)
+  shift 2
+  if [ -n "$full" ]; then limit=5400; fi
+  if [ -n "$only" ]; then arguments+=("--test-case=*$only*"); fi
+  log="$(log_of "$name")"
+  echo "== $name"
+  rm -rf "$scratch/unit"
+  mkdir -p "$scratch/unit"
+  (cd "$scratch/unit" && timeout -k 20 "$limit" "$@" "$program" "${arguments[@]}") >"$log" 2>&1 || status=$?
+  line="$(grep -aE '^\[doctest\] test cases: +[0-9]+ \|' "$log" | tail -n 1)"
+  if [[ "$line" =~ ([0-9]+)\ passed\ *\|\ *([0-9]+)\ failed\ *\|\ *([0-9]+)\ skipped ]]; then
+    local tests_passed="${BASH_REMATCH[1]}" tests_failed="${BASH_REMATCH[2]}" tests_skipped="${BASH_REMATCH[3]}"
+    if [ -n "$only" ]; then tests_skipped=0; fi
+    said="$(grep -acE '^skip [^:]+: ' "$log")"
+    grep -aE '^skip [^:]+: ' "$log"
+    echo "   $tests_passed passed, $tests_failed failed, $((tests_skipped + said)) skipped"
+    passed=$((passed + tests_passed - said))
+    failed=$((failed + tests_failed))
+    skipped=$((skipped + tests_skipped + said))
+    if [ "$status" -ne 0 ] && [ "$tests_failed" -eq 0 ]; then not_ok "$name" "exit code $status"; fi
+  elif [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
+    not_ok "$name" "not done after $limit s"
+  else
+    not_ok "$name" "no summary, exit code $status"
+  fi
+  if [ "$status" -ne 0 ]; then tail -n 120 "$log" | sed 's/^/    /'; fi
+}
+
+# lines NAME COMMAND...: a program that prints "ok NAME", "not ok NAME: REASON" and "skip NAME: REASON".
+lines() {
+  local name="$1" log status=0 bad
+  shift
+  if ! wanted "$name"; then return 0; fi
+  log="$(log_of "$name")"
+  echo "== $name"
+  timeout -k 20 1800 "$@" >"$log" 2>&1 || status=$?
+  bad="$(grep -cE '^not ok ' "$log")"
+  grep -E '^skip ' "$log"
+  grep -E '^not ok ' "$log" | head -n 12 | cut -c 1-400
+  if [ "$bad" -gt 12 ]; then echo "   and $((bad - 12)) more in ${log#"$root"/}"; fi
+  passed=$((passed + $(grep -cE '^ok ' "$log")))
+  failed=$((failed + bad))
+  skipped=$((skipped + $(grep -cE '^skip ' "$log")))
+  echo "   $(grep -cE '^ok ' "$log") passed, $bad failed"
+  if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then
+    not_ok "$name" "exit code $status"
+    tail -n 40 "$log" | sed 's/^/    /'
+  fi
+}
+
+# Steps --------------------------------------------------------------------------------------------------------------
+test_packages=(gdal-bin python3-gdal libtiff-tools python3-numpy python3-venv libvips-tools ca-certificates)
+clang_packages=(clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev)
+source_packages=(dpkg-dev)
+
+headers_compile_alone() { check "every public header compiles alone ($1)" cmake --build "$2" --target header_check; }
+
+unit_tests() {  # LABEL FOLDER [PREFIX...]
+  local label="$1" folder="$2"
+  shift 2
+  unit "unit tests ($label)" "$folder/tests/weir_tests" "$@"
+  if [ -x "$folder/tests/weir_command_tests" ]; then
+    unit "command tests ($label)" "$folder/tests/weir_command_tests" "$@"
+  fi
+}
+
+includes_go_one_way() {
+  check "includes go one way" "$root/tests/check_includes.sh"
+  check "the include check hears planted includes" "$root/tests/check_includes.sh" --selftest
+}
+
+examples_print_what_they_say() {  # LABEL FOLDER
+  local source name
+  for source in "$root"/examples/*.cpp; do
+    [ -e "$source" ] || continue
+    name="$(basename "$source" .cpp)"
+    check "example $name prints what its header says ($1)" \
+      "$root/tests/check_example.sh" "$source" "$2/examples/$name"
+  done
+}
+
+# A project outside of this one builds against an installed copy, and a user of the framework needs no raster library.
+outside_project() {  # FOLDER
+  local area="$1/install_test"
+  local outside=(cmake -S "$root/tests/install_test" -G Ninja -DCMAKE_CXX_COMPILER=/usr/bin/g++
+    -DCMAKE_IGNORE_PREFIX_PATH=/usr/local "-DCMAKE_PREFIX_PATH=$area/prefix")
+  rm -rf "$area"
+  cmake --install "$1" --prefix "$area/prefix" &&
+    "${outside[@]}" -B "$area/framework" -DCMAKE_DISABLE_FIND_PACKAGE_TIFF=ON -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON &&
+    cmake --build "$area/framework" &&
+    "$area/framework/outside" &&
+    ! ldd "$area/framework/outside" | grep -E 'libtiff|libz|libdeflate' &&
+    "${outside[@]}" -B "$area/geotiff" -DOUTSIDE_GEOTIFF=ON &&
+    cmake --build "$area/geotiff" &&
+    "$area/geotiff/outside_geotiff"
+}
+installed_command_runs() { "$1/install_test/prefix/bin/weir" --version; }
+install_tests() {  # LABEL FOLDER
+  check "an outside project builds on the installed package ($1)" outside_project "$2" || return
+  if [ -x "$2/bin/weir" ]; then check "the installed command runs ($1)" installed_command_runs "$2"; fi
+}
+
+# Readers from PyPI go into build/venv. Where PyPI cannot be reached they are missing, and their checks are skipped.
+foreign_python=""
+make_venv() {
+  local venv="$root/build/venv" wanted="$root/tests/foreign/requirements.txt" log
+  log="$(log_of "readers from PyPI")"
+  if ! cmp -s "$wanted" "$venv/done"; then
+    rm -rf "$venv"
+    if ! { /usr/bin/python3 -m venv "$venv" &&
+      "$venv/bin/python" -m pip --disable-pip-version-check install --quiet --only-binary :all: --timeout 30 \
+        --retries 2 --requirement "$wanted"; } >"$log" 2>&1; then
+      if grep -qE 'NewConnectionError|Connect(ion)?Timeout|ReadTimeout|MaxRetryError|ProxyError|SSLError|Connection(Reset)?Error' \
+        "$log"; then
+        echo "   PyPI cannot be reached: its readers are left out"
+      else
+        not_ok "readers from PyPI" "see ${log#"$root"/}"
+        tail -n 10 "$log" | sed 's/^/    /'
+      fi
+      rm -rf "$venv"
+      return
+    fi
+    cp "$wanted" "$venv/done"
+  fi
+  foreign_python="$venv/bin/python"
+}
+
+foreign_readers() {  # FOLDER
+  local script name needed=""
+  for script in "$root"/tests/foreign/*.py; do
+    [ -e "$script" ] || continue
+    if wanted "foreign $(basename "$script" .py)"; then needed=1; fi
+  done
+  if [ -z "$needed" ]; then return; fi
+  make_venv
+  for script in "$root"/tests/foreign/*.py; do
+    name="$(basename "$script" .py)"
+    rm -rf "$scratch/$name"
+    mkdir -p "$scratch/$name"
+    WEIR_BIN="$1/bin/weir" WEIR_DATA="$root/tests/data" WEIR_SCRATCH="$scratch/$name" \
+      WEIR_VENV_PYTHON="$foreign_python" PYTHONDONTWRITEBYTECODE=1 \
+      lines "foreign $name" /usr/bin/python3 "$script"
+    rm -rf "${scratch:?}/$name"
+  done
+}
+
+# Fuzzing: every target starts from its seeds (tests/fuzz/seeds/TARGET, else all of tests/data).
+seeds_of() {
+  if [ -d "$root/tests/fuzz/seeds/$1" ]; then echo "$root/tests/fuzz/seeds/$1"; else echo "$root/tests/data"; fi
+}
+# An allocation above this is one that was taken from a count in the file.
+fuzz_allocation_mb=1024
+fuzz_one() {  # PROGRAM SECONDS SEEDS
+  cd "$scratch/fuzz" &&
+    ASAN_OPTIONS="max_allocation_size_mb=$fuzz_allocation_mb:allocator_may_return_null=0:detect_leaks=1" \
+      timeout -k 20 "$(($2 + 300))" "${aslr_off[@]}" "$1" --seconds "$2" "$3"
+}
+libfuzzer_one() {  # PROGRAM SECONDS SEEDS
+  mkdir -p "$root/build/fuzz/corpus/$(basename "$1")" && cd "$scratch/fuzz" &&
+    timeout -k 20 "$(($2 + 300))" "${aslr_off[@]}" "$1" -max_total_time="$2" -timeout=20 -rss_limit_mb=3072 \
+      -malloc_limit_mb="$fuzz_allocation_mb" -print_final_stats=1 -verbosity=0 \
+      "$root/build/fuzz/corpus/$(basename "$1")" "$3"
+}
+fuzz_targets() {  # LABEL FOLDER RUNNER SECONDS_IN_TOTAL
+  local sources=("$root"/tests/fuzz/*_fuzz.cpp) source name
+  if [ ! -e "${sources[0]}" ]; then return; fi
+  mkdir -p "$scratch/fuzz"
+  echo "== fuzzing ($1)"
+  for source in "${sources[@]}"; do
+    name="$(basename "$source" .cpp)"
+    check "$name finds nothing ($1)" "$3" "$2/fuzz/$name" "$(($4 / ${#sources[@]}))" "$(seeds_of "$name")"
+  done
+}
+
+# Shadow memory of gcc 12's and clang 14's sanitizers collides with address randomisation of 32 bits (newer kernels).
+aslr_off=()
+if setarch "$(uname -m)" -R true 2>/dev/null; then aslr_off=(setarch "$(uname -m)" -R); fi
+export UBSAN_OPTIONS=print_stacktrace=1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+
+sanitized() {  # FOLDER SANITIZERS OPTION...
+  local folder="$1" sanitizers="$2"
+  shift 2
+  # Not -Werror: gcc warns falsely where the sanitizers change its view of the code.
+  configure "$folder" -DCMAKE_CXX_COMPILER=/usr/bin/g++ -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+    "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -g1" "-DWEIR_SANITIZE=$sanitizers" -DWEIR_BUILD_BENCH=OFF "$@"
+}
+configure_asan() { sanitized "$root/build/asan" "address;undefined"; }
+
+# oneTBB for the thread sanitizer, from Debian's source package: with the packaged library every wait inside it is
+# noise, and the usual suppression hides true races. The machine's own apt lists stay as they are.
+tsan_onetbb() {
+  local area="$root/build/tsan_onetbb" version
+  version="$(dpkg-query -W -f='${Version}' libtbb-dev)"
+  if [ "$(cat "$area/done" 2>/dev/null)" = "$version" ]; then return 0; fi
+  rm -rf "$area"
+  mkdir -p "$area/lists/partial" "$area/archives/partial" "$area/source" || return
+  apt-get indextargets --format "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] \$(REPO_URI) \$(RELEASE) main" \
+    'Identifier: Packages' | grep -E '/debian(-security)?/? ' | sort -u >"$area/sources.list"
+  if [ ! -s "$area/sources.list" ]; then
+    echo "deb-src http://deb.debian.org/debian bookworm main" >"$area/sources.list"
+  fi
+  local apt=(apt-get -qq -o "Dir::Etc::sourcelist=$area/sources.list" -o Dir::Etc::sourceparts=/dev/null
+    -o "Dir::State::lists=$area/lists" -o "Dir::Cache::archives=$area/archives" -o Dir::Cache::pkgcache=
+    -o Dir::Cache::srcpkgcache= -o APT::Sandbox::User=root -o Acquire::Retries=3)
+  "${apt[@]}" update &&
+    (cd "$area/source" && { "${apt[@]}" source "onetbb=$version" || "${apt[@]}" source onetbb; }) &&
+    cmake -S "$(find "$area/source" -mindepth 1 -maxdepth 1 -type d -name 'onetbb-*')" -B "$area/build" -G Ninja \
+      -DCMAKE_CXX_COMPILER=/usr/bin/g++ -DCMAKE_BUILD_TYPE=RelWithDebInfo -DTBB_SANITIZE=thread -DTBB_TEST=OFF \
+      -DTBB_STRICT=OFF -DTBBMALLOC_BUILD=OFF "-DCMAKE_INSTALL_PREFIX=$area/prefix" &&
+    cmake --build "$area/build" &&
+    cmake --install "$area/build" &&
+    echo "$version" >"$area/done"
+}
+
+format_is_kept() {
+  find "$root"/{framework,nodes,pipelines,examples,tests} \( -name '*.cpp' -o -name '*.hpp' \) -print0 |
+    xargs -0 clang-format-14 --dry-run -Werror
+}
+tidy() {
+  run-clang-tidy-14 -quiet -p "$root/build/clang" "^$root/(framework|nodes|pipelines|examples)/.*\.cpp$"
+}
+
+# Runs ---------------------------------------------------------------------------------------------------------------
+run_default() {
+  need "packages" install_packages "${tool_packages[@]}" "${six_packages[@]}" "${optional_packages[@]}" \
+    "${test_packages[@]}" || return
+  includes_go_one_way
+  need "configure" configure_build -DWEIR_BUILD_TESTS=ON -DWEIR_BUILD_EXAMPLES=ON -DWEIR_BUILD_BENCH=ON || return
+  need "build" cmake --build "$root/build" || return
+  headers_compile_alone default "$root/build"
+  unit_tests default "$root/build"
+  examples_print_what_they_say default "$root/build"
+  install_tests default "$root/build"
+  foreign_readers "$root/build"
+  if wanted fuzz; then
+    need "configure (asan)" configure_asan && need "build the fuzz targets (asan)" \
+      cmake --build "$root/build/asan" --target fuzz && fuzz_targets asan "$root/build/asan" fuzz_one 60
+  fi
+}
+
+run_minimal() {
+  local folder="$root/build/minimal"
+  need "packages (minimal)" install_packages "${tool_packages[@]}" "${six_packages[@]}" || return
+  includes_go_one_way
+  need "configure (minimal)" configure "$folder" -DCMAKE_CXX_COMPILER=/usr/bin/g++ -DCMAKE_BUILD_TYPE=Release \
+    -DWEIR_ASSERTS=ON -DWEIR_WERROR=ON -DWEIR_WITH_LIBDEFLATE=OFF -DWEIR_WITH_ISAL=OFF -DWEIR_WITH_COMMAND=OFF || return
+  need "build (minimal)" cmake --build "$folder" || return
+  headers_compile_alone minimal "$folder"
+  unit_tests minimal "$folder"
+  examples_print_what_they_say minimal "$folder"
+  install_tests minimal "$folder"
+}
+
+run_asan() {
+  need "packages (asan)" install_packages "${tool_packages[@]}" "${six_packages[@]}" "${optional_packages[@]}" || return
+  need "configure (asan)" configure_asan || return
+  need "build (asan)" cmake --build "$root/build/asan" || return
+  unit_tests asan "$root/build/asan" "${aslr_off[@]}"
+}
+
+run_tsan() {
+  need "packages (tsan)" install_packages "${tool_packages[@]}" "${six_packages[@]}" "${optional_packages[@]}" \
+    "${source_packages[@]}" || return
+  need "oneTBB for the thread sanitizer" tsan_onetbb || return
+  need "configure (tsan)" sanitized "$root/build/tsan" thread -DWEIR_BUILD_FUZZ=OFF \
+    "-DTBB_DIR=$(dirname "$(find "$root/build/tsan_onetbb/prefix" -name TBBConfig.cmake)")" || return
+  need "build (tsan)" cmake --build "$root/build/tsan" || return
+  unit_tests tsan "$root/build/tsan" "${aslr_off[@]}"
+}
+
+run_full() {
+  local clang=(-DCMAKE_CXX_COMPILER=/usr/bin/clang++-14)
+  need "packages (clang)" install_packages "${clang_packages[@]}" || return
+  check "the sources are formatted" format_is_kept
+  need "configure (clang)" configure "$root/build/clang" "${clang[@]}" -DCMAKE_BUILD_TYPE=Release -DWEIR_ASSERTS=ON \
+    -DWEIR_WERROR=ON || return
+  need "build (clang)" cmake --build "$root/build/clang" || return
+  headers_compile_alone clang "$root/build/clang"
+  unit_tests clang "$root/build/clang"
+  check "clang-tidy has nothing to say" tidy
+  need "configure (libFuzzer)" configure "$root/build/libfuzzer" "${clang[@]}" -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+    "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -g1" "-DWEIR_SANITIZE=address;undefined" -DWEIR_LIBFUZZER=ON || return
+  need "build (libFuzzer)" cmake --build "$root/build/libfuzzer" --target fuzz || return
+  fuzz_targets libFuzzer "$root/build/libfuzzer" libfuzzer_one 1200
+}
+
+for run in "${runs[@]}"; do "run_$run"; done
+finish
