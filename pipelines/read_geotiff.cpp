@@ -34,8 +34,10 @@ RunReport read_region(std::shared_ptr<const ChunkSource> source, const Window& w
         emit(ChunkRequest{{first.row + unit / cols, first.col + unit % cols}});
       },
       {.concurrency = 1, .units = rows * cols, .standing_bytes = source->standing_bytes()});
-  auto chunks = read_chunks(graph, requests, source, reads, {.buffer_bytes = source->fetch_bytes()},
-                            {.buffer_bytes = BufferPool::charge(source->block_bytes()) + source->excess_bytes()});
+  const std::uint64_t decode_bytes = BufferPool::charge(source->block_bytes()) + source->excess_bytes();
+  auto chunks = read_chunks(graph, requests, source, reads,
+                            {.fetch = [bytes = source->fetch_bytes()](std::uint64_t) { return bytes; },
+                             .decode = [decode_bytes](std::uint64_t) { return decode_bytes; }});
   graph.sink("scatter", chunks, ScatterChunk(window, target.data, target.strides));
   for (const auto& [node, concurrency] : options.concurrency) graph.set_concurrency(node, concurrency);
 

@@ -55,9 +55,8 @@ RunReport write_rows(std::shared_ptr<const ChunkSource> source, const std::strin
   const CompressTiles copy(rows, run_rows);
   const auto set = options.concurrency.find("decode");
   const std::uint64_t slots = limits.engine == Engine::serial ? 1 : set != options.concurrency.end() ? set->second : limits.threads;
-  const StreamPlan stream = plan_stream(*source, rows.tiles, rows.max_tile_bytes(), run_rows, limits.memory,
-                                        source->standing_bytes() + slots * source->local_bytes(),
-                                        std::min<std::uint64_t>(limits.tokens, limits.threads + 2));
+  const StreamPlan stream = plan_stream(input_of(*source), rows.tiles, rows.max_tile_bytes(), run_rows, limits,
+                                        source->standing_bytes() + slots * source->local_bytes());
   auto reads = std::make_shared<std::atomic<std::uint64_t>>(0);
 
   Graph graph(limits);
@@ -66,16 +65,20 @@ RunReport write_rows(std::shared_ptr<const ChunkSource> source, const std::strin
                                               .units = stream.bands->units(),
                                               .items_of_unit = [stream](std::uint64_t unit) { return stream.requests(unit); },
                                               .standing_bytes = source->standing_bytes()});
+  const auto per_chunk = [stream](std::uint64_t bytes) {
+    return [stream, bytes](std::uint64_t unit) { return stream.chunk_count(unit) * bytes; };
+  };
   auto chunks = read_chunks(graph, requests, source, reads,
-                            {.buffer_bytes_of_unit = [stream](std::uint64_t unit) { return stream.fetch_bytes(unit); }},
-                            {.buffer_bytes_of_unit = [stream](std::uint64_t unit) { return stream.decode_bytes(unit); },
-                             .carried_bytes = [stream](std::uint64_t unit) { return stream.carried_bytes(unit); }});
+                            {.fetch = per_chunk(source->fetch_bytes()),
+                             .decode = [stream, excess = per_chunk(source->excess_bytes())](std::uint64_t unit) {
+                               return stream.block_bytes(unit) + excess(unit);
+                             }});
   auto bands = graph.expand<Band>("assemble", chunks, AssembleBands(stream.bands),
-                                  {.items_of_unit = [](std::uint64_t) { return std::uint64_t{1}; }});
+                                  {.items_of_unit = [](std::uint64_t) { return std::uint64_t{1}; },
+                                   .carried_bytes = [stream](std::uint64_t unit) { return stream.carried_bytes(unit); }});
   auto runs = graph.expand<TileRun>("cut", bands, CutTiles(stream.bands, stream.runs),
-                                    {.concurrency = 1, .items_of_unit = [stream](std::uint64_t unit) {
-                                       return stream.runs->count(stream.bands->unit(unit));
-                                     }});
+                                    {.concurrency = 1,
+                                     .items_of_unit = [stream](std::uint64_t unit) { return stream.run_count(unit); }});
   auto copied = graph.transform<EncodedTiles>("copy", runs, copy, {.buffer_bytes_of_unit = [stream](std::uint64_t unit) {
                                                 return stream.encoded_bytes(unit);
                                               }});

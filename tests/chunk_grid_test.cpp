@@ -42,6 +42,7 @@ TEST_CASE("impossible chunks are refused with the reason") {
                        "cannot cut a raster of 0 x 7 pixels: it has no pixels (1 samples each)", Error);
   CHECK_THROWS_WITH_AS(check_grid(info_for(10, 7), {Partition(10, 5), Partition(8, 8)}),
                        "cannot cut a raster of 10 x 7 pixels: its chunk grid is for 10 x 8", Error);
+  CHECK_THROWS_AS(check_grid(info_for(10, 7), {Partition(9, 5), Partition(7, 7)}), Error);
   CHECK_THROWS_AS(check_grid(info_for(10, 7), {}), Error);
 }
 

@@ -104,6 +104,17 @@ TEST_CASE("a terrain goes on smoothly at 2^40 pixels") {
   CHECK(value == pixel(last, last));
 }
 
+TEST_CASE("a terrain does not repeat itself at powers of two") {
+  int repeated = 0;
+  for (unsigned shift = 12; shift < 40; ++shift)
+    for (std::uint64_t i = 0; i < 10; ++i) {
+      const std::uint64_t row = i * 7, col = i * 91, far = std::uint64_t{1} << shift;
+      repeated += pixel(row, col) == pixel(row + far, col);
+      repeated += pixel(row, col) == pixel(row, col + far);
+    }
+  CHECK(repeated < 10);
+}
+
 TEST_CASE("a terrain has slopes everywhere, and no cliffs at the borders of its cells") {
   const std::uint64_t size = 4200;  // more than the longest wavelength
   const auto pixels = all_pixels<float>(options_for(size, size, 1024, 1024));

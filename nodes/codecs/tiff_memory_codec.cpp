@@ -83,11 +83,11 @@ int keep_error(TIFF*, void* user, const char*, const char* format, va_list argum
   MemoryFile& file = *static_cast<MemoryFile*>(user);
   char text[200];
   if (std::vsnprintf(text, sizeof text, format, arguments) < 0) text[0] = '\0';
-  if (std::strstr(text, "Not enough data") != nullptr) {
+  if (std::strstr(text, "Not enough data") != nullptr || std::strstr(text, "not terminated with EOI") != nullptr) {
     file.ends_early = true;
     return 1;
   }
-  if (!file.message.empty() || std::strstr(text, "not terminated with EOI") != nullptr) return 1;
+  if (!file.message.empty()) return 1;
   try {
     file.message = text[0] != '\0' ? text : "libtiff failed";
   } catch (...) {  // no memory for the message; the failure itself is seen by the caller

@@ -53,6 +53,9 @@ class ZstdEncoder : public Encoder {
       : block_(scratch, context_bytes(level, raw), "a zstd context"),
         context_(ZSTD_initStaticCCtx(block_.data(), block_.size())) {
     if (context_ == nullptr) throw Error("prepare", fmt::format("zstd level {}", level), "the context does not fit");
+    // libzstd 1.5.4 leaves the parameters of such a context 0, not at their defaults (frames would not state their size).
+    const std::size_t status = ZSTD_CCtx_reset(context_, ZSTD_reset_session_and_parameters);
+    if (ZSTD_isError(status) != 0) throw Error("prepare", "a zstd context", ZSTD_getErrorName(status));
     const ZSTD_compressionParameters p = parameters_for(level, raw);
     set(ZSTD_c_compressionLevel, level);
     set(ZSTD_c_windowLog, static_cast<int>(p.windowLog));

@@ -10,19 +10,24 @@
 
 namespace weir {
 
+StreamInput input_of(const ChunkSource& source) {
+  return {source.info(), source.grid(), source.fetch_bytes() + source.excess_bytes(), source.standing_bytes(),
+          source.local_bytes()};
+}
+
 std::uint64_t StreamPlan::requests(std::uint64_t unit) const { return PlanChunks::items(*bands, unit); }
 
-std::uint64_t StreamPlan::fetch_bytes(std::uint64_t unit) const {
-  return bands->owned_count(bands->unit(unit)) * chunk_fetch_bytes;
+std::uint64_t StreamPlan::chunk_count(std::uint64_t unit) const { return bands->owned_count(bands->unit(unit)); }
+
+std::uint64_t StreamPlan::block_bytes(std::uint64_t unit) const {
+  return bands->unit_bytes(bands->unit(unit)) - chunk_count(unit) * bands->request().fetch_bytes - encoded_bytes(unit);
 }
+
+std::uint64_t StreamPlan::run_count(std::uint64_t unit) const { return runs->count(bands->unit(unit)); }
 
 std::uint64_t StreamPlan::encoded_bytes(std::uint64_t unit) const {
   const BandUnit of_unit = bands->unit(unit);
   return of_unit.tile_rows * of_unit.tile_cols * bands->request().tiles.planes * bands->request().tile_bytes;
-}
-
-std::uint64_t StreamPlan::decode_bytes(std::uint64_t unit) const {
-  return bands->unit_bytes(bands->unit(unit)) - fetch_bytes(unit) - encoded_bytes(unit);
 }
 
 std::uint64_t StreamPlan::carried_bytes(std::uint64_t unit) const { return bands->carried_bytes(bands->unit(unit)); }
@@ -57,26 +62,27 @@ std::uint64_t tiles_per_run(const TileLayout& tiles, std::uint64_t raw_tile_byte
   return std::min(wanted, is_vertical ? tiles.tile_rows() : tiles.tile_cols());
 }
 
-StreamPlan plan_stream(const ChunkSource& source, const TileLayout& tiles, std::uint64_t max_tile_bytes,
-                       std::uint64_t run_tiles, std::uint64_t memory, std::uint64_t standing, std::uint64_t units_wanted) {
+StreamPlan plan_stream(const StreamInput& input, const TileLayout& tiles, std::uint64_t max_tile_bytes,
+                       std::uint64_t run_tiles, const GraphOptions& limits, std::uint64_t standing) {
   BandPlanRequest request;
-  request.chunks = source.grid();
-  request.pixel_bytes = source.info().pixel_bytes();
-  request.fetch_bytes = source.fetch_bytes() + source.excess_bytes();
+  request.chunks = input.grid;
+  request.pixel_bytes = input.info.pixel_bytes();
+  request.fetch_bytes = input.transient_bytes;
   request.tiles = tiles;
   request.tile_bytes = BufferPool::charge(max_tile_bytes);  // a run of several takes no more
   request.run_tiles = run_tiles;
-  request.units_wanted = units_wanted;
-  request.available = memory > standing ? memory - standing : 0;
+  // One per thread, one being read and one being written.
+  request.units_wanted = std::min<std::uint64_t>(limits.tokens, limits.threads + 2);
+  request.available = limits.memory > standing ? limits.memory - standing : 0;
   auto bands = std::make_shared<const BandPlan>(BandPlan::make(request));
   if (!bands->fits()) {
     const std::uint64_t smallest = standing + BandPlan::smallest_available(request);
     throw Error::usage("stream", "the raster",
                        fmt::format("a memory budget of {} ({} bytes) is too small; the smallest that works is {} ({} bytes)",
-                                   format_bytes(memory), memory, format_bytes(smallest), smallest));
+                                   format_bytes(limits.memory), limits.memory, format_bytes(smallest), smallest));
   }
   auto runs = std::make_shared<const TileRuns>(bands, run_tiles);
-  return {std::move(bands), std::move(runs), source.fetch_bytes()};
+  return {std::move(bands), std::move(runs)};
 }
 
 }  // namespace weir

@@ -387,7 +387,7 @@ void TiffSource::decode_piece(const TiffPiece& piece, std::span<const std::byte>
   try {
     decoded = local.decoder->decode(stored, raw);
   } catch (const Error& error) {
-    pieces_.fail("decode", piece, error.reason());
+    pieces_.fail("decode", piece, error.reason().empty() ? "its data is broken" : error.reason());
   }
   if (decoded != raw.size())
     pieces_.fail("decode", piece, fmt::format("its data ends after {} of {} bytes", decoded, raw.size()));

@@ -196,6 +196,8 @@ void TiffWriter::close() {
   file_.write_at(0, front_);
   struct ::stat status;
   const bool existed = files_.stat(file_.target().c_str(), &status) == 0;
+  // Not knowing would leave the old file's sidecars beside the new one.
+  if (!existed && errno != ENOENT) throw Error("look at", file_.target(), system_reason(errno));
   file_.commit();
   if (existed) remove_sidecars(file_.target(), files_);
 }

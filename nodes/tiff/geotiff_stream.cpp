@@ -1,0 +1,108 @@
+#include "nodes/tiff/geotiff_stream.hpp"
+
+#include <algorithm>
+
+#include "nodes/codecs/compress_tiles.hpp"
+#include "nodes/raster/assemble_bands.hpp"
+#include "nodes/raster/cut_tile.hpp"
+#include "nodes/raster/cut_tiles.hpp"
+#include "nodes/tiff/write_tiff.hpp"
+
+namespace weir {
+namespace {
+
+Predictor default_predictor(CodecId codec, SampleType type) {
+  if (codec != CodecId::deflate && codec != CodecId::zstd && codec != CodecId::lzw) return Predictor::none;
+  return is_floating(type) ? Predictor::floating_point : Predictor::horizontal;
+}
+
+/// How the file will be stored, from what the caller asked for and what the raster is.
+TiffOutputLayout layout_of(const RasterInfo& info, const GeotiffOptions& options) {
+  TiffOutputLayout layout;
+  layout.info = info;
+  if (options.nodata) layout.info.nodata = options.nodata;
+  layout.tiled = !options.strip_rows;
+  layout.tile_height = options.strip_rows ? std::min(*options.strip_rows, info.height) : options.tile_height;
+  layout.tile_width = options.strip_rows ? info.width : options.tile_width;
+  layout.planar_separate = options.planar_separate && info.samples > 1;
+  layout.codec = options.codec.id;
+  layout.predictor = options.predictor.value_or(default_predictor(options.codec.id, info.type));
+  layout.big = options.big;
+  return layout;
+}
+
+TileEncoding encoding_of(const TiffOutputLayout& layout, const CodecSpec& codec) {
+  TileEncoding encoding;
+  encoding.codec = codec;
+  encoding.predictor = layout.predictor;
+  encoding.tiles = layout.tiles();
+  encoding.pads_last_row = layout.tiled;
+  encoding.samples = layout.info.samples;
+  encoding.type = layout.info.type;
+  encoding.fill = fill_for(layout.info);
+  return encoding;
+}
+
+}  // namespace
+
+GeotiffStream::GeotiffStream(Graph& graph, const StreamInput& input, std::string path, const GeotiffOptions& options)
+    : graph_(graph),
+      path_(std::move(path)),
+      options_(options),
+      layout_(layout_of(input.info, options)),
+      codec_(resolved(options.codec)),
+      raw_bytes_(input.info.height * input.info.width * input.info.pixel_bytes()),
+      input_standing_(input.standing_bytes) {
+  check(layout_);
+  const TileEncoding encoding = encoding_of(layout_, codec_);
+  layout_.max_tile_bytes = encoding.max_tile_bytes();
+  run_tiles_ = tiles_per_run(layout_.tiles(), encoding.raw_tile_bytes());
+
+  const GraphOptions limits = resolved(graph.options());
+  const auto slots = [&](const std::string& node) -> std::uint64_t {
+    const auto set = options_.concurrency.find(node);
+    return limits.engine == Engine::serial ? 1 : set != options_.concurrency.end() ? set->second : limits.threads;
+  };
+  const std::uint64_t standing = input.standing_bytes + slots("decode") * input.slot_bytes +
+                                 slots("compress") * CompressTiles(encoding, run_tiles_).slot_bytes() +
+                                 TiffWriter::standing_bytes(layout_);
+  plan_ = plan_stream(input, layout_.tiles(), layout_.max_tile_bytes, run_tiles_, limits, standing);
+}
+
+Output<ChunkRequest> GeotiffStream::requests() {
+  return graph_.source<ChunkRequest>("plan", PlanChunks(plan_.bands),
+                                     {.concurrency = 1,
+                                      .units = plan_.bands->units(),
+                                      .items_of_unit = [plan = plan_](std::uint64_t unit) { return plan.requests(unit); },
+                                      .standing_bytes = input_standing_});
+}
+
+void GeotiffStream::write(Output<DecodedChunk> chunks) {
+  const StreamPlan plan = plan_;
+  const CompressTiles compress(encoding_of(layout_, codec_), run_tiles_);
+  auto bands = graph_.expand<Band>("assemble", chunks, AssembleBands(plan.bands),
+                                   {.items_of_unit = [](std::uint64_t) { return std::uint64_t{1}; },
+                                    .carried_bytes = [plan](std::uint64_t unit) { return plan.carried_bytes(unit); }});
+  auto runs = graph_.expand<TileRun>("cut", bands, CutTiles(plan.bands, plan.runs),
+                                     {.concurrency = 1,
+                                      .items_of_unit = [plan](std::uint64_t unit) { return plan.run_count(unit); }});
+  auto encoded = graph_.transform<EncodedTiles>(
+      "compress", runs, compress,
+      {.buffer_bytes_of_unit = [plan](std::uint64_t unit) { return plan.encoded_bytes(unit); },
+       .slot_bytes = compress.slot_bytes()});
+  graph_.ordered_sink("tif", encoded, WriteTiff(layout_, path_, options_.overwrite, *options_.files),
+                      {.lane = Lane::io,
+                       .waits = [plan](std::uint64_t unit, std::uint64_t ticket) { return plan.waits(unit, ticket); },
+                       .standing_bytes = TiffWriter::standing_bytes(layout_)});
+  for (const auto& [node, concurrency] : options_.concurrency) graph_.set_concurrency(node, concurrency);
+}
+
+std::function<std::uint64_t(std::uint64_t)> GeotiffStream::block_bytes() const {
+  return [plan = plan_](std::uint64_t unit) { return plan.block_bytes(unit); };
+}
+
+std::function<std::uint64_t(std::uint64_t)> GeotiffStream::bytes_per_chunk(std::uint64_t bytes) const {
+  return [plan = plan_, bytes](std::uint64_t unit) { return plan.chunk_count(unit) * bytes; };
+}
+
+}  // namespace weir

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "framework/file.hpp"
+#include "framework/graph.hpp"
+#include "nodes/codecs/codec.hpp"
+#include "nodes/codecs/predictor.hpp"
+#include "nodes/raster/chunk_nodes.hpp"
+#include "nodes/raster/stream_plan.hpp"
+#include "nodes/tiff/tiff_output_layout.hpp"
+
+namespace weir {
+
+/// How a raster is stored as GeoTIFF.
+struct GeotiffOptions {
+  std::uint64_t tile_height = 256, tile_width = 256;  ///< pixels, multiples of 16
+  std::optional<std::uint64_t> strip_rows;            ///< strips of that many rows instead of tiles
+  bool planar_separate = false;                       ///< one plane per sample
+  CodecSpec codec = {CodecId::deflate, {}, DeflateEngine::automatic};
+  /// Default: horizontal for integers and floating_point for floats with deflate, zstd and lzw, none otherwise.
+  std::optional<Predictor> predictor;
+  std::optional<std::string> nodata;  ///< in place of the source's
+  TiffOutputLayout::BigTiff big = TiffOutputLayout::BigTiff::automatic;
+  bool overwrite = false;
+  std::map<std::string, unsigned> concurrency;  ///< by node; for nodes of the graph that the stream is part of
+  FileSystem* files = &FileSystem::real();
+};
+
+/// The ends of a graph that streams a raster to a GeoTIFF: the source of chunk requests, and everything behind the
+/// chunks. What lies between is the caller's: nodes that make one DecodedChunk of each ChunkRequest, whose block
+/// covers the chunk's window in the raster's sample type, and which pass requests for no chunk through.
+///
+///   plan ──► (the caller's nodes) ──► assemble ──► cut ──► compress ──► tif
+///
+///   plan      ChunkRequest   the chunks that a unit of the band plan reads
+///   assemble  Band           handles of all chunks that the unit's tiles touch, some of them kept from earlier units
+///   cut       TileRun        which tiles travel together
+///   compress  EncodedTiles   cut out of the band, predictor, codec: one task
+///   tif                      appended in file order; directory, sync and name at the end
+class GeotiffStream {
+ public:
+  /// Plans for the graph's budget. Throws a usage Error for options that do not fit together, and where the budget is
+  /// too small, naming the smallest that works. The graph outlives the stream's use.
+  GeotiffStream(Graph& graph, const StreamInput& input, std::string path, const GeotiffOptions& options);
+
+  /// Adds the node plan. Once, before write.
+  Output<ChunkRequest> requests();
+  /// Adds the nodes behind the chunks. Once, as the last nodes of the graph: options.concurrency is applied here.
+  void write(Output<DecodedChunk> chunks);
+
+  /// NodeOptions::buffer_bytes_of_unit of a node that makes the blocks which the bands hold...
+  std::function<std::uint64_t(std::uint64_t)> block_bytes() const;
+  /// ... and of one that takes `bytes` for each chunk: its part of StreamInput::transient_bytes.
+  std::function<std::uint64_t(std::uint64_t)> bytes_per_chunk(std::uint64_t bytes) const;
+
+  const StreamPlan& plan() const { return plan_; }
+  std::uint64_t raw_bytes() const { return raw_bytes_; }  ///< of the whole raster, decoded
+
+ private:
+  Graph& graph_;
+  std::string path_;
+  GeotiffOptions options_;
+  TiffOutputLayout layout_;
+  CodecSpec codec_;
+  StreamPlan plan_;
+  std::uint64_t run_tiles_ = 1, raw_bytes_ = 0, input_standing_ = 0;
+};
+
+}  // namespace weir
