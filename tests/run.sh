@@ -191,7 +191,7 @@ outside_project() {  # FOLDER
     ! ldd "$area/framework/outside" | grep -E 'libtiff|libz|libdeflate' &&
     "${outside[@]}" -B "$area/geotiff" -DOUTSIDE_GEOTIFF=ON &&
     cmake --build "$area/geotiff" &&
-    "$area/geotiff/outside_geotiff"
+    (cd "$area" && "$area/geotiff/outside_geotiff")
 }
 installed_command_runs() { "$1/install_test/prefix/bin/weir" --version; }
 install_tests() {  # LABEL FOLDER
