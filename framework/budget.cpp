@@ -45,10 +45,12 @@ std::uint64_t Budget::peak() const {
 std::optional<Lease> Budget::try_take(std::uint64_t bytes) {
   std::lock_guard lock(mutex_);
   if (bytes > limit_ - in_use_) {
-    // Set under the same lock that give_back looks under: a release between the check and the flag would be lost.
+    // Set under the same lock that give_back looks under: a release between the check and the flag would be
+    // lost.
     starving_for_ = bytes;
     return std::nullopt;
   }
+  starving_for_ = 0;
   in_use_ += bytes;
   peak_ = std::max(peak_, in_use_);
   return Lease(shared_from_this(), bytes);

@@ -11,13 +11,12 @@ namespace weir {
 
 class Budget;
 
-/// Bytes held from a budget; they go back when the lease goes, shrinks or is given back. Move-only. One thread at
-/// a time, except that several leases split from one may live on different threads.
+/// Bytes held from a budget; they go back when the lease goes, shrinks or is given back. Move-only. One
+/// thread at a time, except that several leases split from one may live on different threads.
 class Lease {
  public:
   Lease() = default;
-  Lease(Lease&& other) noexcept
-      : budget_(std::move(other.budget_)), bytes_(std::exchange(other.bytes_, 0)) {}
+  Lease(Lease&& other) noexcept : budget_(std::move(other.budget_)), bytes_(std::exchange(other.bytes_, 0)) {}
   Lease& operator=(Lease&& other) noexcept {
     if (this != &other) {
       give_back();
@@ -45,11 +44,11 @@ class Lease {
   std::uint64_t bytes_ = 0;
 };
 
-/// The byte credits of a run. Thread-safe. There is one taker (admission, which asks in ticket order, so the budget
-/// is first come, first served) and any number of leases that give back.
+/// The byte credits of a run. Thread-safe. There is one taker (admission, which asks in ticket order, so the
+/// budget is first come, first served) and any number of leases that give back.
 ///
-/// Why one taker: if items took their bytes later, or piece by piece, item k+1 could hold what item k still needs,
-/// while the ordered sink waits for item k. Nothing would ever move again.
+/// Why one taker: if items took their bytes later, or piece by piece, item k+1 could hold what item k still
+/// needs, while the ordered sink waits for item k. Nothing would ever move again.
 class Budget : public std::enable_shared_from_this<Budget> {
  public:
   explicit Budget(std::uint64_t limit) : limit_(limit) {}
@@ -58,12 +57,13 @@ class Budget : public std::enable_shared_from_this<Budget> {
   std::uint64_t in_use() const;
   std::uint64_t peak() const;  ///< the most that was ever leased at once
 
-  /// A lease of `bytes`, or nothing where they are not free. In the latter case the taker is starving: the wake
-  /// hook is called once, by the thread that gives enough back.
+  /// A lease of `bytes`, or nothing where they are not free. In the latter case the taker is starving: the
+  /// wake hook is called once, by the thread that gives enough back.
   std::optional<Lease> try_take(std::uint64_t bytes);
 
-  /// What to call when a starving taker can be served. Called without the budget's lock held, on the thread that
-  /// gave back. Replace by an empty function before whatever it wakes dies; returns only when no call is under way.
+  /// What to call when a starving taker can be served. Called without the budget's lock held, on the thread
+  /// that gave back. Replace by an empty function before whatever it wakes dies; returns only when no call is
+  /// under way.
   void set_wake(std::function<void()> wake);
 
  private:

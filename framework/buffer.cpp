@@ -17,7 +17,9 @@ namespace {
 constexpr std::size_t page = 4096;
 constexpr std::size_t scratch_header = 64;  // keeps the size; 64 so that what follows is cache-line aligned
 
-std::size_t rounded(std::size_t bytes, std::size_t step) { return (bytes + step - 1) / step * step; }
+std::size_t rounded(std::size_t bytes, std::size_t step) {
+  return (bytes + step - 1) / step * step;
+}
 
 }  // namespace
 
@@ -52,11 +54,8 @@ BufferPool::~BufferPool() {
 }
 
 std::uint64_t BufferPool::charge(std::uint64_t bytes) {
-  if (bytes > std::numeric_limits<std::uint64_t>::max() / 2) return bytes;  // refused by any budget
-  if (bytes <= 8 * page) return rounded(std::max<std::uint64_t>(bytes, 1), page);
-  std::uint64_t step = page;
-  while (step * 16 < bytes) step *= 2;
-  return rounded(bytes, step);
+  if (bytes > std::numeric_limits<std::uint64_t>::max() - page) return bytes;  // refused by any budget
+  return rounded(std::max<std::uint64_t>(bytes, 1), page);
 }
 
 void BufferPool::make_room(std::uint64_t bytes) {
@@ -112,6 +111,7 @@ void BufferPool::release(std::byte* data, std::size_t capacity) noexcept {
     kept_[capacity].push_back(data);
     kept_bytes_ += capacity;
   } catch (...) {  // no memory for the list itself
+    if (auto entry = kept_.find(capacity); entry != kept_.end() && entry->second.empty()) kept_.erase(entry);
     ::munmap(data, capacity);
   }
 }
@@ -124,10 +124,13 @@ void* BufferPool::scratch_malloc(std::size_t bytes) noexcept {
       return nullptr;
     }
   }
+  if (bytes > std::numeric_limits<std::size_t>::max() / 2) return nullptr;  // the sums below would overflow
   const std::size_t whole = rounded(bytes + scratch_header, scratch_header);
   {
     std::lock_guard lock(mutex_);
     make_room(whole);
+    // A library that takes more than its node declared gets none: the limit is a promise.
+    if (live_ + whole > limit_) return nullptr;
     live_ += whole;
     peak_ = std::max(peak_, live_ + kept_bytes_);
   }
@@ -163,6 +166,7 @@ std::uint64_t BufferPool::peak_bytes() const {
 
 void* Scratch::allocate(std::size_t bytes) const noexcept {
   if (pool_) return pool_->scratch_malloc(bytes);
+  if (bytes > std::numeric_limits<std::size_t>::max() / 2) return nullptr;
   return std::aligned_alloc(scratch_header, rounded(std::max<std::size_t>(bytes, 1), scratch_header));
 }
 

@@ -16,8 +16,9 @@ namespace weir {
 
 class BufferPool;
 
-/// Payload memory: a block from a run's pool together with the lease that pays for it. Move-only; the block goes
-/// back to the pool, and the bytes to the budget, when the buffer goes. Contents are not initialised. Page-aligned.
+/// Payload memory: a block from a run's pool together with the lease that pays for it. Move-only; the block
+/// goes back to the pool, and the bytes to the budget, when the buffer goes. Contents are not initialised.
+/// Page-aligned.
 class Buffer {
  public:
   Buffer() = default;
@@ -48,10 +49,11 @@ class Buffer {
   Lease lease_;
 };
 
-/// Where a run's payload memory comes from. Counts what is really allocated, blocks kept for reuse and codec scratch
-/// included, so that the budget's promise is checked by something that is not the budget. Keeps blocks for
-/// reuse (memory the process has not touched before costs ten times) as long as live and kept blocks stay inside the
-/// limit together: live blocks are all leased, so dropping kept ones always makes room. Thread-safe.
+/// Where a run's payload memory comes from. Counts what is really allocated, blocks kept for reuse and codec
+/// scratch included, so that the budget's promise is checked by something that is not the budget. Keeps
+/// blocks for reuse (memory the process has not touched before costs ten times) as long as live and kept
+/// blocks stay inside the limit together: live blocks are all leased, so dropping kept ones always makes
+/// room. Thread-safe.
 class BufferPool : public std::enable_shared_from_this<BufferPool> {
  public:
   /// `limit`: bytes of live and kept blocks together.
@@ -60,22 +62,23 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
   BufferPool(const BufferPool&) = delete;
   BufferPool& operator=(const BufferPool&) = delete;
 
-  /// What a buffer of `bytes` takes from its lease: whole pages, in steps of an eighth above 32 KiB, so that blocks
-  /// of nearly the same size can serve each other.
+  /// What a buffer of `bytes` takes from its lease: whole pages. So the charge of a whole is never more than
+  /// that of its parts.
   static std::uint64_t charge(std::uint64_t bytes);
 
   /// A buffer of `bytes`; `lease` holds exactly charge(bytes). Throws Error where the system has no memory.
   Buffer allocate(std::size_t bytes, Lease lease);
 
-  /// Memory for the inside of a library (codec contexts); pair with scratch_free. Counted like buffers, paid for by
-  /// standing bytes. nullptr where the system has none, as C libraries expect.
+  /// Memory for the inside of a library (codec contexts); pair with scratch_free. Counted like buffers, paid
+  /// for by standing bytes. nullptr where the system has none, as C libraries expect.
   void* scratch_malloc(std::size_t bytes) noexcept;
   void scratch_free(void* block) noexcept;
 
   std::uint64_t live_bytes() const;
   std::uint64_t peak_bytes() const;  ///< the most that live and kept blocks ever were together
 
-  /// Test hook, called before each allocation of a buffer or of scratch; it may throw (buffers) or return false.
+  /// Test hook, called before each allocation of a buffer or of scratch; it may throw (buffers) or return
+  /// false.
   std::function<bool()> before_allocation;
 
  private:

@@ -9,7 +9,7 @@
 
 namespace weir {
 
-/// A lease that several bodies draw on at once: that of an admitted unit, or a node's standing bytes. Thread-safe.
+/// A lease that several bodies draw on at once: what an admitted unit was granted for one node. Thread-safe.
 class SharedLease {
  public:
   SharedLease() = default;
@@ -23,6 +23,11 @@ class SharedLease {
     std::lock_guard lock(mutex_);
     lease_.merge(std::move(lease));
   }
+  /// All that is left of it.
+  Lease take() {
+    std::lock_guard lock(mutex_);
+    return std::move(lease_);
+  }
   std::uint64_t bytes() const {
     std::lock_guard lock(mutex_);
     return lease_.bytes();
@@ -33,8 +38,8 @@ class SharedLease {
   Lease lease_;
 };
 
-/// What a node body may ask of the run that calls it. Valid during the call, on the calling thread. A default one
-/// stands outside any run (no limit, no unit), so that tests can call nodes as plain functions.
+/// What a node body may ask of the run that calls it. Valid during the call, on the calling thread. A default
+/// one stands outside any run (no limit, no unit), so that tests can call nodes as plain functions.
 class Context {
  public:
   Context() = default;
@@ -42,8 +47,8 @@ class Context {
           std::stop_token stop)
       : pool_(std::move(pool)), lease_(lease), unit_(unit), ticket_(ticket), stop_(std::move(stop)) {}
 
-  /// Payload memory, paid from the lease of the item's unit. Throws Error where the node asks for more than its
-  /// description declared, or where the system has no memory.
+  /// Payload memory, paid from the lease of the item's unit. Throws Error where the node asks for more than
+  /// its description declared, or where the system has no memory.
   Buffer buffer(std::size_t bytes) const;
   /// Where codec contexts come from; paid by the node's standing bytes.
   Scratch scratch() const { return Scratch(pool_); }

@@ -42,27 +42,65 @@ std::vector<std::vector<std::uint32_t>> consumers_of(const std::vector<NodeDescr
   return consumers;
 }
 
-void need_of_unit(const std::vector<NodeDescription>& nodes, std::uint64_t unit, UnitNeed& need,
-                  std::vector<std::uint64_t>* node_bytes) {
+std::uint64_t plus(std::uint64_t a, std::uint64_t b) {
+  std::uint64_t sum = 0;
+  return __builtin_add_overflow(a, b, &sum) ? std::numeric_limits<std::uint64_t>::max() : sum;
+}
+
+std::uint64_t times(std::uint64_t a, std::uint64_t b) {
+  std::uint64_t product = 0;
+  return __builtin_mul_overflow(a, b, &product) ? std::numeric_limits<std::uint64_t>::max() : product;
+}
+
+void need_of_unit(const std::vector<NodeDescription>& nodes, std::uint64_t unit, UnitNeed& need) {
   need.items.resize(nodes.size());
+  need.node_bytes.resize(nodes.size());
   need.bytes = need.carried = 0;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const NodeOptions& options = nodes[i].options;
     const std::uint64_t items_in = nodes[i].inputs.empty() ? 1 : need.items[nodes[i].inputs.front()];
-    std::uint64_t items_out = options.items_of_unit ? options.items_of_unit(unit) : items_in * options.items;
+    std::uint64_t items_out =
+        options.items_of_unit ? options.items_of_unit(unit) : times(items_in, options.items);
     const std::uint64_t counted = is_sink(nodes[i]) ? items_in : items_out;
-    const std::uint64_t bytes = counted * options.item_bytes + (options.buffer_bytes_of_unit
-                                                                    ? options.buffer_bytes_of_unit(unit)
-                                                                    : counted * options.buffer_bytes);
+    const std::uint64_t bytes = plus(times(counted, options.item_bytes),
+                                     options.buffer_bytes_of_unit ? options.buffer_bytes_of_unit(unit)
+                                                                  : times(counted, options.buffer_bytes));
     if (is_sink(nodes[i])) items_out = 0;
     need.items[i] = items_out;
-    need.bytes += bytes;
-    if (options.carried_bytes) need.carried += options.carried_bytes(unit);
-    if (node_bytes != nullptr) (*node_bytes)[i] = std::max((*node_bytes)[i], bytes);
+    need.node_bytes[i] = bytes;
+    need.bytes = plus(need.bytes, bytes);
+    if (options.carried_bytes) need.carried = plus(need.carried, options.carried_bytes(unit));
+  }
+}
+
+Error current_error(std::string_view action, std::string_view object) {
+  try {
+    throw;
+  } catch (const Error& error) {
+    return error;
+  } catch (const std::bad_alloc&) {
+    return Error("allocate", "memory", "out of memory");
+  } catch (const std::exception& error) {
+    return Error(action, object, error.what());
+  } catch (...) {
+    return Error(action, object, "an exception of unknown type");
   }
 }
 
 RunState::RunState() : run_(next_run()) {}
+
+void RunState::note_thread() {
+  if (counted_for == run_) return;
+  // A set, because a thread can leave for another run and come back.
+  std::lock_guard lock(mutex_);
+  threads_.insert(std::this_thread::get_id());
+  counted_for = run_;
+}
+
+unsigned RunState::threads_seen() const {
+  std::lock_guard lock(mutex_);
+  return static_cast<unsigned>(threads_.size());
+}
 
 void RunState::fail(Error error) noexcept {
   {
@@ -72,187 +110,166 @@ void RunState::fail(Error error) noexcept {
   stop_.request_stop();
 }
 
+void RunState::fail_without_memory() noexcept {
+  {
+    std::lock_guard lock(mutex_);
+    if (!error_) error_.emplace(std::move(out_of_memory_));
+  }
+  stop_.request_stop();
+}
+
 std::optional<Error> RunState::error() const {
   std::lock_guard lock(mutex_);
   return error_;
 }
 
-// ---- admission
-
-/// Units in flight. Outlives the admission: the last token may go when the engine's graph is torn down.
-struct Admission::Tokens {
-  std::mutex mutex;
-  unsigned limit = 0, in_flight = 0, most = 0;
-  bool is_waited_for = false;
-  std::mutex wake_mutex;
-  std::function<void()> wake;
-
-  bool try_take() {
-    std::lock_guard lock(mutex);
-    if (in_flight >= limit) {
-      is_waited_for = true;
-      return false;
-    }
-    most = std::max(most, ++in_flight);
-    return true;
-  }
-  void give_back() {
-    {
-      std::lock_guard lock(mutex);
-      --in_flight;
-      if (!std::exchange(is_waited_for, false)) return;
-    }
-    std::lock_guard lock(wake_mutex);
-    if (wake) wake();
-  }
-};
-
-/// Dropped by the last item of the unit that still has work before it: then what the unit was granted and did not draw
-/// goes back, and another unit may come.
-class Admission::UnitToken : public Token {
- public:
-  UnitToken(std::shared_ptr<Tokens> tokens, std::shared_ptr<UnitState> unit)
-      : tokens_(std::move(tokens)), unit_(std::move(unit)) {}
-  ~UnitToken() override {
-    unit_->lease.draw(unit_->lease.bytes()).give_back();
-    tokens_->give_back();
-  }
-
- private:
-  std::shared_ptr<Tokens> tokens_;
-  std::shared_ptr<UnitState> unit_;
-};
-
-Admission::Admission(const std::vector<NodeDescription>& nodes, const Plan& plan, std::shared_ptr<Budget> budget,
-                     RunState& state)
-    : nodes_(nodes),
-      units_(plan.units),
-      budget_(std::move(budget)),
-      state_(state),
-      tokens_in_use_(std::make_shared<Tokens>()),
-      tickets_(nodes.size()) {
-  tokens_in_use_->limit = plan.tokens;
-}
-
-Admission::Outcome Admission::next(Message& unit) {
-  if (next_unit_ >= units_ || state_.is_stopped()) return Outcome::finished;
-  if (!need_is_current_) {
-    need_of_unit(nodes_, next_unit_, need_);
-    need_is_current_ = true;
-  }
-  if (!tokens_in_use_->try_take()) return Outcome::must_wait;
-  std::optional<Lease> lease = budget_->try_take(need_.bytes);
-  if (!lease) {
-    tokens_in_use_->give_back();
-    return Outcome::must_wait;
-  }
-  auto unit_state = std::make_shared<UnitState>();
-  unit_state->index = next_unit_;
-  unit_state->lease.merge(std::move(*lease));
-  unit_state->tickets = tickets_;
-  for (std::size_t i = 0; i < nodes_.size(); ++i) tickets_[i] += need_.items[i];
-  unit.ticket = next_unit_;
-  unit.token = std::make_shared<UnitToken>(tokens_in_use_, unit_state);
-  unit.value = unit_state;
-  unit.unit = std::move(unit_state);
-  unit.bytes = 0;
-  unit.sent = Clock::now();
-  ++next_unit_;
-  need_is_current_ = false;
-  return Outcome::admitted;
-}
-
-void Admission::set_wake(std::function<void()> wake) {
-  {
-    std::lock_guard lock(tokens_in_use_->wake_mutex);
-    tokens_in_use_->wake = wake;
-  }
-  budget_->set_wake(std::move(wake));
-}
-
-unsigned Admission::most_in_flight() const {
-  std::lock_guard lock(tokens_in_use_->mutex);
-  return tokens_in_use_->most;
-}
-
 // ---- nodes
 
-/// Stamps what a body sends, and counts it.
+/// Stamps what a body sends during one call, counts it, and compares it with the plan. A ticket beyond the
+/// plan must not get as far as a sequencer, whose array has a place for every ticket up to the largest.
 class NodeRunner::CountingOutlet : public Outlet {
  public:
-  CountingOutlet(NodeRunner& runner, Outlet& edges) : runner_(runner), edges_(edges) {}
+  CountingOutlet(NodeRunner& runner, Edges& edges, const Message& in)
+      : runner_(runner), edges_(edges), span_(runner.items_planned_) {
+    const NodeDescription& node = runner.node_;
+    if (node.kind == NodeKind::join || is_sink(node)) return;
+    if (!node.options.items_of_unit) {
+      first_ = runner.first_ticket(in);
+      span_ = runner.items_per_input_;
+      due_ = span_;
+    } else if (node.kind == NodeKind::source) {
+      due_ = node.options.items_of_unit(in.unit->index);
+    }
+  }
+
   void send(Message message) override {
+    if (message.ticket - first_ >= span_)
+      throw Error("send", fmt::format("item {}", message.ticket),
+                  fmt::format("only {} item{} from item {} on {} planned", span_, span_ == 1 ? "" : "s",
+                              first_, span_ == 1 ? "is" : "are"));
     message.producer = runner_.index_;
     message.sent = Clock::now();
+    ++sent_;
+    runner_.tickets_out_.fetch_add(message.ticket, std::memory_order_relaxed);
+    runner_.squares_out_.fetch_add(message.ticket * message.ticket, std::memory_order_relaxed);
     runner_.items_out_.fetch_add(1, std::memory_order_relaxed);
     runner_.bytes_out_.fetch_add(message.bytes, std::memory_order_relaxed);
     edges_.send(std::move(message));
   }
 
+  Lease draw(const Message& owner, std::uint64_t bytes) override {
+    Lease lease = owner.unit->leases[runner_.index_].draw(bytes);
+    if (lease.bytes() < bytes)
+      throw Error("send", "an item",
+                  fmt::format("the node takes more than it declared ({} of {} bytes are left of unit {})",
+                              owner.unit->leases[runner_.index_].bytes(), bytes, owner.unit->index));
+    return lease;
+  }
+
+  /// Called when the body has returned.
+  void check_all_sent() const {
+    if (due_ && sent_ != *due_)
+      throw Error("send", "all items", fmt::format("it sent {} of {} planned", sent_, *due_));
+  }
+
  private:
   NodeRunner& runner_;
-  Outlet& edges_;
+  Edges& edges_;
+  std::uint64_t first_ = 0, span_;    ///< the tickets that may leave during this call
+  std::optional<std::uint64_t> due_;  ///< how many must; nothing where only the sum over all calls is planned
+  std::uint64_t sent_ = 0;
 };
 
 NodeRunner::NodeRunner(const NodeDescription& node, std::uint32_t index, const Plan& plan,
-                       const std::vector<NodeDescription>&, std::shared_ptr<BufferPool> pool, RunState& state,
-                       const RunOptions& options, std::atomic<unsigned>& threads_seen)
+                       std::shared_ptr<BufferPool> pool, RunState& state, const RunOptions& options)
     : node_(node),
       index_(index),
       concurrency_(plan.concurrency[index]),
+      items_planned_(plan.items[index]),
       items_per_input_(node.options.items),
       pool_(std::move(pool)),
       state_(state),
-      options_(options),
-      threads_seen_(threads_seen) {}
+      options_(options) {}
 
-void NodeRunner::run(const Message& in, Outlet& edges) noexcept {
+void NodeRunner::run(const Message& in, Edges& edges) noexcept {
   if (state_.is_stopped()) return;
   items_in_.fetch_add(1, std::memory_order_relaxed);
   bytes_in_.fetch_add(in.bytes, std::memory_order_relaxed);
   const auto started = Clock::now();
   waiting_ns_.fetch_add(nanoseconds(started - in.sent), std::memory_order_relaxed);
-  if (node_.options.lane == Lane::compute && std::exchange(counted_for, state_.run()) != state_.run())
-    threads_seen_.fetch_add(1, std::memory_order_relaxed);
   raise_to(most_in_flight_, in_flight_.fetch_add(1, std::memory_order_relaxed) + 1);
   try {
+    if (node_.options.lane == Lane::compute) state_.note_thread();
     run_body(in, edges);
-  } catch (const Error& error) {
-    state_.fail(error.at(node_.name, node_.body->item_name(in)));
-  } catch (const std::bad_alloc&) {
-    state_.fail(Error("allocate", "memory", "out of memory").at(node_.name, node_.body->item_name(in)));
-  } catch (const std::exception& error) {
-    state_.fail(Error("process", "the item", error.what()).at(node_.name, node_.body->item_name(in)));
   } catch (...) {
-    state_.fail(Error("process", "the item", "an exception of unknown type")
-                    .at(node_.name, node_.body->item_name(in)));
+    fail_with_current(in);
   }
   in_flight_.fetch_sub(1, std::memory_order_relaxed);
   busy_ns_.fetch_add(nanoseconds(Clock::now() - started), std::memory_order_relaxed);
 }
 
-void NodeRunner::run_body(const Message& in, Outlet& edges) {
+void NodeRunner::fail_with_current(const Message& in) noexcept {
+  try {
+    state_.fail(current_error("process", "the item").at(node_.name, item_name(in)));
+  } catch (...) {
+    state_.fail_without_memory();
+  }
+}
+
+std::string NodeRunner::item_name(const Message& in) const {
+  try {
+    return node_.body->item_name(in);
+  } catch (...) {  // the name is its maker's affair; the ticket says enough
+    return "item " + std::to_string(in.ticket);
+  }
+}
+
+bool NodeRunner::waits(const Message& in) noexcept {
+  if (!node_.options.waits || state_.is_stopped()) return false;
+  try {
+    return node_.options.waits(in.unit->index, in.ticket);
+  } catch (...) {
+    fail_with_current(in);
+    return false;
+  }
+}
+
+void NodeRunner::run_body(const Message& in, Edges& edges) {
   if (needs_order(node_)) {
     if (in.ticket != next_in_order_)
       throw Error("keep the order", fmt::format("of node {}", node_.name),
                   fmt::format("item {} came where {} was due", in.ticket, next_in_order_));
     ++next_in_order_;
   }
-  CountingOutlet out(*this, edges);
+  CountingOutlet out(*this, edges, in);
   const bool is_tombstone = !in.value;
   if (is_tombstone && is_sink(node_)) return;
   if (is_tombstone && node_.kind != NodeKind::join) {
     if (node_.options.items_of_unit)
-      throw Error("pass on", "a dropped item", "the node gives tickets itself and cannot know which ones are missing");
+      throw Error("pass on", "a dropped item",
+                  "the node gives tickets itself and cannot know which ones are missing");
     const std::uint64_t first = first_ticket(in);
-    for (std::uint64_t i = 0; i < items_per_input_; ++i) out.send(Message{first + i, in.unit, in.token, nullptr, 0, 0, {}});
+    for (std::uint64_t i = 0; i < items_per_input_; ++i)
+      out.send(Message{first + i, in.unit, in.token, nullptr, 0, 0, {}});
     return;
   }
   if (options_.before_body) options_.before_body(node_.name, in.ticket);
   std::unique_ptr<LocalState> local = take_local();
-  const Context context(pool_, &in.unit->lease, in.unit->index, in.ticket, state_.token());
+  const Context context(pool_, &in.unit->leases[index_], in.unit->index, in.ticket, state_.token());
   node_.body->call(in, out, first_ticket(in), local.get(), context);
   return_local(std::move(local));
+  out.check_all_sent();
+}
+
+bool NodeRunner::sent_each_once() const {
+  // The sums of 0 ... n-1 and of their squares, modulo 2^64: no list of what was sent is needed.
+  const std::uint64_t n = items_out_.load();
+  if (n == 0) return true;
+  std::uint64_t a = n, b = n - 1, c = 2 * n - 1;
+  (a % 2 == 0 ? a : b) /= 2;
+  const std::uint64_t tickets = a * b;
+  (a % 3 == 0 ? a : b % 3 == 0 ? b : c) /= 3;
+  return tickets_out_.load() == tickets && squares_out_.load() == a * b * c;
 }
 
 std::uint64_t NodeRunner::first_ticket(const Message& in) const {
@@ -286,15 +303,21 @@ void NodeRunner::drop_locals() {
   locals_.clear();
 }
 
+void NodeRunner::open() {
+  try {
+    node_.body->open();
+  } catch (...) {
+    throw current_error("open", "the output").at(node_.name, "open");
+  }
+}
+
 void NodeRunner::close() {
   if (!is_sink(node_)) return;
   const auto started = Clock::now();
   try {
     node_.body->close(Context(pool_, nullptr, 0, 0, state_.token()));
-  } catch (const Error& error) {
-    throw error.at(node_.name, "close");
-  } catch (const std::exception& error) {
-    throw Error("finish", "the output", error.what()).at(node_.name, "close");
+  } catch (...) {
+    throw current_error("finish", "the output").at(node_.name, "close");
   }
   busy_ns_.fetch_add(nanoseconds(Clock::now() - started), std::memory_order_relaxed);
 }
@@ -312,6 +335,40 @@ NodeReport NodeRunner::report() const {
   report.waiting_seconds = static_cast<double>(waiting_ns_.load()) * 1e-9;
   report.most_in_flight = most_in_flight_.load();
   return report;
+}
+
+// ---- the ledger
+
+void check_ledger(const Run& run, std::uint64_t bytes_in_use) {
+  if (run.state.error()) return;
+  // Nodes come after those they take items from, so the first that falls short of what was admitted is where
+  // items stay.
+  const std::vector<std::uint64_t>& planned = run.admission.items_planned();
+  const std::string state =
+      fmt::format("; {} of {} units were admitted, {} of {} bytes are in use", run.admission.units_admitted(),
+                  run.plan.units, bytes_in_use, run.plan.memory);
+  for (std::size_t i = 0; i < run.nodes.size(); ++i) {
+    const NodeDescription& node = run.nodes[i];
+    const NodeRunner& runner = run.runners[i];
+    std::uint64_t coming = 0;
+    for (const std::uint32_t producer : std::set<std::uint32_t>(node.inputs.begin(), node.inputs.end()))
+      coming += planned[producer];
+    std::string what;
+    if (!node.inputs.empty() && runner.received() != coming)
+      what =
+          fmt::format("received {} of {} planned{}", runner.received(), coming,
+                      needs_order(node) ? fmt::format(" and waits for item {}", runner.next_in_order()) : "");
+    else if (runner.sent() != planned[i])
+      what = fmt::format("sent {} of {} planned", runner.sent(), planned[i]);
+    else if (run.admission.units_admitted() == run.plan.units && !runner.sent_each_once())
+      what = fmt::format("sent {} of {} planned, but not each ticket once", runner.sent(), planned[i]);
+    if (what.empty()) continue;
+    run.state.fail(Error("deliver", "all items", "it " + what + state).at(node.name, ""));
+    return;
+  }
+  if (run.admission.units_admitted() < run.plan.units)
+    run.state.fail(Error("admit", fmt::format("unit {}", run.admission.units_admitted()),
+                         "earlier units hold more than their nodes declared as carried" + state));
 }
 
 std::string onetbb_form(const NodeDescription& node, unsigned concurrency) {

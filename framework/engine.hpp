@@ -1,15 +1,18 @@
 #pragma once
 
-// The parts of a run that both engines share: admission, the wrapped node bodies, the first error, the ledger of
-// deliveries. Internal to framework/; nothing here is installed for use.
+// The parts of a run that both engines share: admission, the wrapped node bodies, the first error, the ledger
+// of deliveries. Internal to framework/; nothing here is installed for use.
 
 #include <atomic>
 #include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
+#include <string_view>
+#include <thread>
 #include <vector>
 
 #include "framework/graph.hpp"
@@ -28,51 +31,75 @@ inline bool is_sink(const NodeDescription& node) {
 
 /// Items that leave each node for one unit, and the bytes that the unit takes at admission.
 struct UnitNeed {
-  std::vector<std::uint64_t> items;  ///< per node
+  std::vector<std::uint64_t> items;       ///< per node
+  std::vector<std::uint64_t> node_bytes;  ///< per node; their sum is `bytes`
   std::uint64_t bytes = 0;
   std::uint64_t carried = 0;
 };
-void need_of_unit(const std::vector<NodeDescription>& nodes, std::uint64_t unit, UnitNeed& need,
-                  std::vector<std::uint64_t>* node_bytes = nullptr);
+void need_of_unit(const std::vector<NodeDescription>& nodes, std::uint64_t unit, UnitNeed& need);
 
-/// Stop flag and first error of a run. Thread-safe.
+/// Sums and products of bytes that stop at the largest number: what is too much for 64 bits is too much for
+/// any budget.
+std::uint64_t plus(std::uint64_t a, std::uint64_t b);
+std::uint64_t times(std::uint64_t a, std::uint64_t b);
+
+/// The exception that is being handled, as an Error: itself if it is one, else "cannot <action> <object>:
+/// <its text>".
+Error current_error(std::string_view action, std::string_view object);
+
+/// Stop flag, first error and threads of a run. Thread-safe.
 class RunState {
  public:
   RunState();
-  std::uint64_t run() const { return run_; }  ///< no two runs of a process have the same
+  /// Counts the calling thread, once.
+  void note_thread();
+  unsigned threads_seen() const;
   bool is_stopped() const { return stop_.stop_requested(); }
   std::stop_token token() const { return stop_.get_token(); }
   void fail(Error error) noexcept;
+  /// The same where there is not even memory for the text of an error.
+  void fail_without_memory() noexcept;
   std::optional<Error> error() const;
 
  private:
   std::stop_source stop_;
-  const std::uint64_t run_;
+  const std::uint64_t run_;  ///< no two runs of a process have the same
   mutable std::mutex mutex_;
   std::optional<Error> error_;
+  std::set<std::thread::id> threads_;
+  Error out_of_memory_{"allocate", "memory", "out of memory"};  ///< made beforehand
 };
 
-/// The only place where memory is granted: one unit, whole, in order. `next` is called by one thread at a time;
-/// tokens and bytes come back on any thread, and wake whoever calls `next` when it had to wait.
+/// Where the messages that leave a node go; each engine has its own.
+class Edges {
+ public:
+  virtual ~Edges() = default;
+  virtual void send(Message message) = 0;
+};
+
+/// The only place where memory is granted: one unit, whole, in order. `next` is called by one thread at a
+/// time; tokens and bytes come back on any thread, and wake whoever calls `next` when it had to wait.
 class Admission {
  public:
-  enum class Outcome { admitted, must_wait, finished };
+  enum class Outcome { admitted, must_wait, finished };  ///< finished: no more units, or the run was stopped
 
   Admission(const std::vector<NodeDescription>& nodes, const Plan& plan, std::shared_ptr<Budget> budget,
             RunState& state);
 
-  Outcome next(Message& unit);
-  /// `wake` must not call `next` itself but have it called. Empty: no more waking; returns when none is under way.
+  Outcome next(Message& unit) noexcept;
+  /// `wake` must not call `next` itself but have it called. Empty: no more waking; returns when none is under
+  /// way.
   void set_wake(std::function<void()> wake);
 
   std::uint64_t units_admitted() const { return next_unit_; }
-  /// Items planned so far per node; after the last unit, of the whole run.
-  const std::vector<std::uint64_t>& planned_items() const { return tickets_; }
+  /// Items per node that the units admitted so far were planned to make.
+  const std::vector<std::uint64_t>& items_planned() const { return tickets_; }
   unsigned most_in_flight() const;
 
  private:
   struct Tokens;
   class UnitToken;
+  Outcome take(Message& unit);
 
   const std::vector<NodeDescription>& nodes_;
   const std::uint64_t units_;
@@ -85,16 +112,19 @@ class Admission {
   std::vector<std::uint64_t> tickets_;
 };
 
-/// One node in one run: its body with the wrapping that makes failing, counting and timing the same everywhere.
+/// One node in one run: its body with the wrapping that makes failing, counting and timing the same
+/// everywhere.
 class NodeRunner {
  public:
   NodeRunner(const NodeDescription& node, std::uint32_t index, const Plan& plan,
-             const std::vector<NodeDescription>& nodes, std::shared_ptr<BufferPool> pool, RunState& state,
-             const RunOptions& options, std::atomic<unsigned>& threads_seen);
+             std::shared_ptr<BufferPool> pool, RunState& state, const RunOptions& options);
 
-  /// Runs the body on a message, if the run still goes on. Never throws. Thread-safe as far as the node is.
-  void run(const Message& in, Outlet& edges) noexcept;
-  /// Throws what the body's close throws, with the node's name.
+  /// Runs the body on a message, if the run still goes on. Thread-safe as far as the node is.
+  void run(const Message& in, Edges& edges) noexcept;
+  /// Whether the item gives its unit's token back while it waits for its turn here.
+  bool waits(const Message& in) noexcept;
+  /// Throw what the body's open and close throw, with the node's name.
+  void open();
   void close();
   /// Drops per-thread states, and with them their scratch.
   void drop_locals();
@@ -104,12 +134,16 @@ class NodeRunner {
   std::uint64_t next_in_order() const { return next_in_order_; }  ///< ordered nodes: the ticket that is due
   std::uint64_t received() const { return items_in_.load(); }
   std::uint64_t sent() const { return items_out_.load(); }
+  /// Whether the tickets sent were 0, 1, 2 ... up to how many there were, in whatever order.
+  bool sent_each_once() const;
   std::uint64_t bytes_in() const { return bytes_in_.load(); }
   std::uint64_t bytes_out() const { return bytes_out_.load(); }
 
  private:
   class CountingOutlet;
-  void run_body(const Message& in, Outlet& edges);
+  void run_body(const Message& in, Edges& edges);
+  void fail_with_current(const Message& in) noexcept;
+  std::string item_name(const Message& in) const;
   std::uint64_t first_ticket(const Message& in) const;
   std::unique_ptr<LocalState> take_local();
   void return_local(std::unique_ptr<LocalState> local);
@@ -117,12 +151,14 @@ class NodeRunner {
   const NodeDescription& node_;
   const std::uint32_t index_;
   const unsigned concurrency_;
-  std::uint64_t items_per_input_ = 1;
+  const std::uint64_t items_planned_, items_per_input_;
   std::shared_ptr<BufferPool> pool_;
   RunState& state_;
   const RunOptions& options_;
-  std::atomic<unsigned>& threads_seen_;
-  std::atomic<std::uint64_t> items_in_{0}, items_out_{0}, bytes_in_{0}, bytes_out_{0}, busy_ns_{0}, waiting_ns_{0};
+  std::atomic<std::uint64_t> items_in_{0}, items_out_{0}, bytes_in_{0}, bytes_out_{0}, busy_ns_{0},
+      waiting_ns_{0};
+  std::atomic<std::uint64_t> tickets_out_{0},
+      squares_out_{0};  ///< sums of the tickets sent and of their squares
   std::atomic<unsigned> in_flight_{0}, most_in_flight_{0};
   std::uint64_t next_in_order_ = 0;  ///< of an ordered node, which is serial
   std::mutex locals_mutex_;
@@ -139,9 +175,14 @@ struct Run {
   std::deque<NodeRunner>& runners;
 };
 
-/// Both return when nothing is left to do, all messages are gone and no thread of theirs runs; errors are in the state.
+/// Both return when nothing is left to do, all messages are gone and no thread of theirs runs; errors are in
+/// the state.
 void run_on_onetbb(Run& run);
 void run_serially(Run& run);
+
+/// Compares what was planned with what was delivered, after an engine has returned, and fails the run where
+/// they differ.
+void check_ledger(const Run& run, std::uint64_t bytes_in_use);
 
 /// How a node looks in oneTBB, for explain and drawings: "sequencer_node -> async_node, serial".
 std::string onetbb_form(const NodeDescription& node, unsigned concurrency);

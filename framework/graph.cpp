@@ -21,9 +21,11 @@ namespace {
 /// A type's name as a reader of drawings wants it: without namespaces of ours.
 std::string readable(const std::type_info& type) {
   int status = 0;
-  std::unique_ptr<char, void (*)(void*)> name(abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), std::free);
+  std::unique_ptr<char, void (*)(void*)> name(abi::__cxa_demangle(type.name(), nullptr, nullptr, &status),
+                                              std::free);
   std::string text = status == 0 ? name.get() : type.name();
-  for (std::size_t at = text.find("weir::"); at != std::string::npos; at = text.find("weir::")) text.erase(at, 6);
+  for (std::size_t at = text.find("weir::"); at != std::string::npos; at = text.find("weir::"))
+    text.erase(at, 6);
   return text;
 }
 
@@ -34,13 +36,15 @@ bool is_irregular(const NodeDescription& node) {
 /// Calls the progress function now and then while a run goes on, and once when it has ended.
 class ProgressThread {
  public:
-  ProgressThread(const RunOptions& options, std::function<Progress()> sample) : report_(options.progress), sample_(std::move(sample)) {
+  ProgressThread(const RunOptions& options, std::function<Progress()> sample)
+      : report_(options.progress), sample_(std::move(sample)) {
     if (!report_) return;
     thread_ = std::jthread([this, seconds = options.progress_seconds](std::stop_token stop) {
       std::mutex mutex;
       std::unique_lock lock(mutex);
       std::condition_variable_any woken;
-      while (!woken.wait_for(lock, stop, std::chrono::duration<double>(seconds), [&] { return stop.stop_requested(); }))
+      while (!woken.wait_for(lock, stop, std::chrono::duration<double>(seconds),
+                             [&] { return stop.stop_requested(); }))
         report_(sample_());
     });
   }
@@ -63,14 +67,29 @@ class ProgressThread {
 
 }  // namespace
 
+GraphOptions resolved(GraphOptions options) {
+  if (options.threads == 0) options.threads = usable_cores();
+  if (options.tokens == 0) options.tokens = 2 * options.threads + 2;
+  if (options.memory == 0) options.memory = default_memory_budget();
+  if (options.engine == Engine::automatic)
+    options.engine = options.threads == 1 ? Engine::serial : Engine::onetbb;
+  return options;
+}
+
 std::string name_of(NodeKind kind) {
   switch (kind) {
-    case NodeKind::source: return "source";
-    case NodeKind::transform: return "transform";
-    case NodeKind::expand: return "expand";
-    case NodeKind::join: return "join";
-    case NodeKind::sink: return "sink";
-    case NodeKind::ordered_sink: return "ordered sink";
+    case NodeKind::source:
+      return "source";
+    case NodeKind::transform:
+      return "transform";
+    case NodeKind::expand:
+      return "expand";
+    case NodeKind::join:
+      return "join";
+    case NodeKind::sink:
+      return "sink";
+    case NodeKind::ordered_sink:
+      return "ordered sink";
   }
   return "node";
 }
@@ -78,9 +97,9 @@ std::string name_of(NodeKind kind) {
 Graph::Graph(GraphOptions options) : options_(options) {}
 Graph::~Graph() = default;
 
-std::uint32_t Graph::add(std::string name, NodeKind kind, std::vector<std::uint32_t> inputs, const std::type_info& in,
-                         const std::type_info& out, bool is_parallel, bool takes_over, NodeOptions options,
-                         std::shared_ptr<NodeBody> body) {
+std::uint32_t Graph::add(std::string name, NodeKind kind, std::vector<std::uint32_t> inputs,
+                         const std::type_info& in, const std::type_info& out, bool is_parallel,
+                         bool takes_over, NodeOptions options, std::shared_ptr<NodeBody> body) {
   NodeDescription node;
   node.name = std::move(name);
   node.kind = kind;
@@ -119,10 +138,12 @@ void Graph::validate() const {
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     const NodeDescription& node = nodes_[i];
     if (node.name.empty()) problems.push_back(fmt::format("node {} has no name", i));
-    if (!names.insert(node.name).second) problems.push_back(fmt::format("two nodes are called {}", node.name));
+    if (!names.insert(node.name).second)
+      problems.push_back(fmt::format("two nodes are called {}", node.name));
     if (node.kind == NodeKind::source) {
       if (units && *units != node.options.units)
-        problems.push_back(fmt::format("source {} has {} units, another source {}", node.name, node.options.units, *units));
+        problems.push_back(
+            fmt::format("source {} has {} units, another source {}", node.name, node.options.units, *units));
       units = node.options.units;
     }
     if (engine::is_sink(node)) {
@@ -133,16 +154,27 @@ void Graph::validate() const {
     const unsigned concurrency = node.options.concurrency.value_or(1);
     if (concurrency == 0) problems.push_back(fmt::format("{} has a concurrency of 0", node.name));
     if (concurrency > 1 && !node.is_parallel)
-      problems.push_back(fmt::format("{} has a concurrency of {}, but its call operator is not const", node.name, concurrency));
+      problems.push_back(fmt::format("{} has a concurrency of {}, but its call operator is not const",
+                                     node.name, concurrency));
     if (node.options.ordered && node.is_parallel && node.kind != NodeKind::ordered_sink)
-      problems.push_back(fmt::format("{} is ordered, but its call operator is const: nothing would keep the order", node.name));
+      problems.push_back(fmt::format(
+          "{} is ordered, but its call operator is const: nothing would keep the order", node.name));
+    if (node.kind == NodeKind::transform && (node.options.items != 1 || node.options.items_of_unit))
+      problems.push_back(
+          fmt::format("{} is a transform, which makes one item of one; expand makes more", node.name));
     if (node.takes_over)
       for (std::uint32_t producer : node.inputs)
         if (consumers[producer].size() > 1)
-          problems.push_back(fmt::format("{} takes over the items of {}, which others consume too", node.name, nodes_[producer].name));
-    if (node.options.waits && (node.kind != NodeKind::ordered_sink || node.options.buffer_bytes > 0))
-      problems.push_back(fmt::format("{} says which items wait, which only an ordered sink without buffers can", node.name));
+          problems.push_back(fmt::format("{} takes over the items of {}, which others consume too", node.name,
+                                         nodes_[producer].name));
+    if (node.options.waits && (node.kind != NodeKind::ordered_sink || node.options.buffer_bytes > 0 ||
+                               node.options.item_bytes > 0 || node.options.buffer_bytes_of_unit))
+      problems.push_back(
+          fmt::format("{} says which items wait, which only an ordered sink without buffers can", node.name));
   }
+  // oneTBB counts threads as an int; each costs a stack long before that.
+  if (options_.threads > 1024)
+    problems.push_back(fmt::format("{} threads are more than 1024", options_.threads));
   if (!units) problems.push_back("there is no source");
   if (!has_sink) problems.push_back("there is no sink");
   if (problems.empty()) return;
@@ -153,27 +185,28 @@ void Graph::validate() const {
 
 Plan Graph::plan() const {
   validate();
+  const GraphOptions options = resolved(options_);
   Plan plan;
-  plan.threads = options_.threads > 0 ? options_.threads : usable_cores();
-  plan.tokens = options_.tokens > 0 ? options_.tokens : 2 * plan.threads + 2;
-  plan.memory = options_.memory > 0 ? options_.memory : default_memory_budget();
-  plan.engine = options_.engine != Engine::automatic ? options_.engine
-                : plan.threads == 1                  ? Engine::serial
-                                                     : Engine::onetbb;
+  plan.threads = options.threads;
+  plan.tokens = options.tokens;
+  plan.memory = options.memory;
+  plan.engine = options.engine;
   const std::size_t count = nodes_.size();
   plan.items.resize(count);
   plan.bytes.resize(count);
-  bool irregular = false;
+  bool irregular = false, any_waits = false;
   for (const NodeDescription& node : nodes_) {
     if (node.kind == NodeKind::source) plan.units = node.options.units;
     irregular = irregular || is_irregular(node);
+    any_waits = any_waits || node.options.waits;
     // One core cannot compute twice at once, and the serial engine has no second thread for I/O.
     unsigned concurrency = 1;
     if (plan.engine == Engine::onetbb && node.is_parallel && !engine::needs_order(node))
       concurrency = node.options.concurrency.value_or(node.options.lane == Lane::io ? 2 : plan.threads);
     plan.concurrency.push_back(concurrency);
-    plan.standing.push_back(node.options.standing_bytes + concurrency * node.options.slot_bytes);
-    plan.standing_bytes += plan.standing.back();
+    plan.standing.push_back(
+        engine::plus(node.options.standing_bytes, engine::times(concurrency, node.options.slot_bytes)));
+    plan.standing_bytes = engine::plus(plan.standing_bytes, plan.standing.back());
   }
   engine::UnitNeed need;
   std::uint64_t largest_together = 0;
@@ -181,8 +214,9 @@ Plan Graph::plan() const {
   // Regular graphs need one look; the others are walked, holding nothing per unit.
   const std::uint64_t looks = irregular ? plan.units : std::min<std::uint64_t>(plan.units, 1);
   for (std::uint64_t unit = 0; unit < looks; ++unit) {
-    engine::need_of_unit(nodes_, unit, need, &plan.bytes);
+    engine::need_of_unit(nodes_, unit, need);
     for (std::size_t i = 0; i < count; ++i) {
+      plan.bytes[i] = std::max(plan.bytes[i], need.node_bytes[i]);
       plan.items[i] += irregular ? need.items[i] : need.items[i] * plan.units;
       for (std::uint32_t producer : nodes_[i].inputs)
         if (nodes_[i].kind == NodeKind::join && need.items[producer] != need.items[nodes_[i].inputs.front()])
@@ -192,28 +226,38 @@ Plan Graph::plan() const {
     }
     plan.largest_unit = std::max(plan.largest_unit, need.bytes);
     plan.largest_carried = std::max(plan.largest_carried, need.carried);
-    largest_together = std::max(largest_together, need.bytes + need.carried);
-    all_units += irregular ? need.bytes : need.bytes * plan.units;
+    largest_together = std::max(largest_together, engine::plus(need.bytes, need.carried));
+    all_units = engine::plus(all_units, irregular ? need.bytes : engine::times(need.bytes, plan.units));
   }
-  plan.smallest_memory = plan.standing_bytes + largest_together;
+  plan.smallest_memory = engine::plus(plan.standing_bytes, largest_together);
   // Units with a token, one whose waiting items are being delivered, and what earlier ones left waiting.
-  plan.peak = std::min({plan.memory, plan.standing_bytes + all_units,
-                        plan.standing_bytes + plan.largest_carried + (plan.tokens + std::uint64_t{1}) * plan.largest_unit});
+  // Items that wait without a token can do so before every unit in flight, before the next one, and before
+  // the sink.
+  const std::uint64_t carriers = any_waits ? plan.tokens + std::uint64_t{2} : 1;
+  const std::uint64_t in_flight =
+      engine::plus(engine::times(carriers, plan.largest_carried),
+                   engine::times(plan.tokens + std::uint64_t{1}, plan.largest_unit));
+  plan.peak = std::min(plan.memory, engine::plus(plan.standing_bytes, std::min(all_units, in_flight)));
   return plan;
 }
 
 std::string Graph::explain() const {
   const Plan plan = this->plan();
   std::string text;
-  text += fmt::format("engine      {}, {} compute thread{}\n", plan.engine == Engine::serial ? "serial" : "oneTBB",
-                      plan.threads, plan.threads == 1 ? "" : "s");
+  text += fmt::format("engine      {}, {} compute thread{}\n",
+                      plan.engine == Engine::serial ? "serial" : "oneTBB", plan.threads,
+                      plan.threads == 1 ? "" : "s");
   text += fmt::format("units       {}, {} in flight at most\n", plan.units, plan.tokens);
   text += fmt::format("memory      {} allowed, {} at most used, {} is the smallest that works\n",
                       format_bytes(plan.memory), format_bytes(plan.peak), format_bytes(plan.smallest_memory));
-  text += fmt::format("            {} standing, {} largest unit, {} carried over at most\n", format_bytes(plan.standing_bytes),
-                      format_bytes(plan.largest_unit), format_bytes(plan.largest_carried));
-  text += "\nnode          becomes in oneTBB                                  items out  bytes a unit    standing\n";
-  text += fmt::format("{:<13} {:<48} {:>11} {:>13} {:>11}\n", "admission", "multifunction_node, serial, woken by leases", plan.units, "", "");
+  text += fmt::format("            {} standing, {} largest unit, {} carried over at most\n",
+                      format_bytes(plan.standing_bytes), format_bytes(plan.largest_unit),
+                      format_bytes(plan.largest_carried));
+  text +=
+      "\nnode          becomes in oneTBB                                  items out  bytes a unit    "
+      "standing\n";
+  text += fmt::format("{:<13} {:<48} {:>11} {:>13} {:>11}\n", "admission",
+                      "multifunction_node, serial, woken by leases", plan.units, "", "");
   for (std::size_t i = 0; i < nodes_.size(); ++i)
     text += fmt::format("{:<13} {:<48} {:>11} {:>13} {:>11}\n", nodes_[i].name,
                         engine::onetbb_form(nodes_[i], plan.concurrency[i]), plan.items[i],
@@ -223,8 +267,8 @@ std::string Graph::explain() const {
   for (const NodeDescription& node : nodes_) {
     if (node.kind == NodeKind::source) text += fmt::format("  admission -> {}: unit\n", node.name);
     for (std::uint32_t producer : node.inputs)
-      text += fmt::format("  {} -> {}: {}{}\n", nodes_[producer].name, node.name, nodes_[producer].output_type,
-                          engine::needs_order(node) ? ", in ticket order" : "");
+      text += fmt::format("  {} -> {}: {}{}\n", nodes_[producer].name, node.name,
+                          nodes_[producer].output_type, engine::needs_order(node) ? ", in ticket order" : "");
   }
   return text;
 }
@@ -233,7 +277,8 @@ std::string Graph::dot() const {
   const Plan plan = this->plan();
   std::string text = "digraph weir {\n  rankdir=LR;\n  node [shape=box, fontname=\"sans-serif\"];\n";
   text += fmt::format("  admission [label={}, shape=hexagon];\n",
-                      json_string(fmt::format("admission\n{} units, {} tokens\n{}", plan.units, plan.tokens, format_bytes(plan.memory))));
+                      json_string(fmt::format("admission\n{} units, {} tokens\n{}", plan.units, plan.tokens,
+                                              format_bytes(plan.memory))));
   for (std::size_t i = 0; i < nodes_.size(); ++i)
     text += fmt::format("  n{} [label={}];\n", i,
                         json_string(fmt::format("{}\n{}\n{}", nodes_[i].name, name_of(nodes_[i].kind),
@@ -241,9 +286,10 @@ std::string Graph::dot() const {
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     if (nodes_[i].kind == NodeKind::source) text += fmt::format("  admission -> n{} [label=\"unit\"];\n", i);
     for (std::uint32_t producer : nodes_[i].inputs)
-      text += fmt::format("  n{} -> n{} [label={}{}];\n", producer, i,
-                          json_string(fmt::format("{} x {}", plan.items[producer], nodes_[producer].output_type)),
-                          engine::needs_order(nodes_[i]) ? ", style=bold" : "");
+      text +=
+          fmt::format("  n{} -> n{} [label={}{}];\n", producer, i,
+                      json_string(fmt::format("{} x {}", plan.items[producer], nodes_[producer].output_type)),
+                      engine::needs_order(nodes_[i]) ? ", style=bold" : "");
   }
   return text + "}\n";
 }
@@ -252,9 +298,10 @@ RunReport Graph::run(const RunOptions& options) {
   if (was_run_) throw Error::usage("run", "the graph", "it was run before; a graph is used up by its run");
   const Plan plan = this->plan();
   if (plan.smallest_memory > plan.memory)
-    throw Error::usage("run", "the graph",
-                       fmt::format("a memory budget of {} ({} bytes) is too small; the smallest that works is {} bytes",
-                                   format_bytes(plan.memory), plan.memory, plan.smallest_memory));
+    throw Error::usage(
+        "run", "the graph",
+        fmt::format("a memory budget of {} ({} bytes) is too small; the smallest that works is {} bytes",
+                    format_bytes(plan.memory), plan.memory, plan.smallest_memory));
   was_run_ = true;
   const auto started = std::chrono::steady_clock::now();
   const double cpu_before = process_cpu_seconds();
@@ -268,17 +315,20 @@ RunReport Graph::run(const RunOptions& options) {
   engine::RunState state;
   const std::stop_callback on_stop(options.stop, [&state] { state.fail(Error::cancelled()); });
   engine::Admission admission(nodes_, plan, budget, state);
-  std::atomic<unsigned> threads_seen{0};
   std::deque<engine::NodeRunner> runners;
   for (std::uint32_t i = 0; i < nodes_.size(); ++i)
-    runners.emplace_back(nodes_[i], i, plan, nodes_, pool, state, options, threads_seen);
+    runners.emplace_back(nodes_[i], i, plan, pool, state, options);
   engine::Run run{nodes_, engine::consumers_of(nodes_), plan, state, admission, runners};
 
   std::uint64_t sink_items = 0;
   for (const NodeDescription& node : nodes_)
     if (engine::is_sink(node)) sink_items += plan.items[node.inputs.front()];
-  const bool any_input = std::any_of(nodes_.begin(), nodes_.end(), [](const auto& n) { return n.options.is_input; });
-  const auto seconds = [started] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count(); };
+  const bool any_input =
+      std::any_of(nodes_.begin(), nodes_.end(), [](const auto& n) { return n.options.is_input; });
+  const auto seconds = [started] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  };
+  std::optional<Error> failure;
   {
     const ProgressThread progress(options, [&] {
       Progress now;
@@ -296,51 +346,47 @@ RunReport Graph::run(const RunOptions& options) {
       now.seconds = seconds();
       return now;
     });
-    if (plan.engine == Engine::serial)
-      engine::run_serially(run);
-    else
-      engine::run_on_onetbb(run);
-
-    // "No tasks left" is not "all delivered": compare with the plan before any sink may say that it is finished.
     for (std::size_t i = 0; i < nodes_.size() && !state.error(); ++i) {
-      std::uint64_t planned = plan.items[i], counted = runners[i].sent();
-      const char* verb = "sent";
-      if (counted == planned && !nodes_[i].inputs.empty()) {
-        std::set<std::uint32_t> producers(nodes_[i].inputs.begin(), nodes_[i].inputs.end());
-        planned = 0;
-        for (std::uint32_t producer : producers) planned += plan.items[producer];
-        counted = runners[i].received();
-        verb = "received";
+      try {
+        runners[i].open();
+      } catch (const Error& error) {
+        state.fail(error);
       }
-      if (counted != planned)
-        state.fail(Error("deliver", "all items",
-                         fmt::format("it {} {} of {} planned{}; {} of {} units were admitted, {} of {} bytes are in use", verb,
-                                     counted, planned,
-                                     engine::needs_order(nodes_[i])
-                                         ? fmt::format(" and waits for item {}", runners[i].next_in_order())
-                                         : "",
-                                     admission.units_admitted(), plan.units, budget->in_use(), plan.memory))
-                       .at(nodes_[i].name, ""));
     }
-    for (std::size_t i = 0; i < nodes_.size() && !state.error(); ++i) {
+    try {
+      if (plan.engine == Engine::serial)
+        engine::run_serially(run);
+      else
+        engine::run_on_onetbb(run);
+    } catch (...) {  // not from a node: the system has no threads or no memory for the engine itself
+      state.fail(engine::current_error("run", "the graph"));
+    }
+
+    // "No tasks left" is not "all delivered": compare with the plan before any sink may say that it is
+    // finished.
+    engine::check_ledger(run, budget->in_use());
+    // All was delivered: from here on a stop comes too late, or it would leave one output finished and
+    // another not.
+    failure = state.error();
+    for (std::size_t i = 0; i < nodes_.size() && !failure; ++i) {
       try {
         runners[i].close();
       } catch (const Error& error) {
-        state.fail(error);
+        failure = error;
       }
     }
   }
   for (engine::NodeRunner& runner : runners) runner.drop_locals();
 
-  if (std::optional<Error> error = state.error()) {
+  if (failure) {
     // Sinks that were not closed discard what they wrote: here, before the caller can look.
     for (NodeDescription& node : nodes_) node.body.reset();
-    throw *error;
+    throw Error(*failure);
   }
   RunReport report;
   report.engine = plan.engine == Engine::serial ? "serial" : "oneTBB";
   report.threads = plan.threads;
-  report.threads_seen = threads_seen.load();
+  report.threads_seen = state.threads_seen();
   report.memory_limit = plan.memory;
   report.peak_planned = plan.peak;
   report.peak_leased = budget->peak();

@@ -17,21 +17,25 @@ namespace weir {
 enum class Engine {
   automatic,  ///< serial where there is one compute thread, else oneTBB
   onetbb,
-  serial,     ///< everything on the calling thread, I/O inline
+  serial,  ///< everything on the calling thread, I/O inline
 };
 
 /// The knobs of a whole graph.
 struct GraphOptions {
   std::uint64_t memory = 0;  ///< bytes; 0: a quarter of what the cgroup or the machine has, at most 1 GiB
-  unsigned tokens = 0;       ///< units in flight at most; 0: enough to keep the threads busy (2 per thread, plus 2)
-  unsigned threads = 0;      ///< compute threads; 0: the usable cores
+  unsigned tokens =
+      0;  ///< units in flight at most; 0: enough to keep the threads busy (2 per thread, plus 2)
+  unsigned threads = 0;  ///< compute threads; 0: the usable cores
   Engine engine = Engine::automatic;
 };
+
+/// The same options with every default filled in.
+GraphOptions resolved(GraphOptions options);
 
 /// How far a run is; see RunOptions::progress.
 struct Progress {
   std::uint64_t items_done = 0, items_planned = 0;  ///< of all sinks
-  std::uint64_t bytes_in = 0, bytes_out = 0;        ///< payload out of the sources' last stage, and into the sinks
+  std::uint64_t bytes_in = 0, bytes_out = 0;  ///< payload out of the sources' last stage, and into the sinks
   std::uint64_t memory_in_use = 0, memory_limit = 0;
   double seconds = 0;
   bool finished = false;
@@ -39,8 +43,9 @@ struct Progress {
 
 /// What belongs to one run, not to the graph.
 struct RunOptions {
-  std::stop_token stop = {};  ///< request_stop ends the run with a cancelled Error
-  /// Called about every `progress_seconds` on a thread of its own, and once at the end.
+  /// request_stop ends the run with a cancelled Error; once everything is delivered, it is too late.
+  std::stop_token stop = {};
+  /// Called about every `progress_seconds` on a thread of its own, and once at the end. Must not throw.
   std::function<void(const Progress&)> progress = {};
   double progress_seconds = 0.2;
   /// Test hook: called before every body, with the node's name; what it throws fails the run there.
@@ -71,14 +76,14 @@ struct Plan {
   Engine engine = Engine::onetbb;
   std::uint64_t memory = 0;
   std::uint64_t standing_bytes = 0;
-  std::uint64_t largest_unit = 0;        ///< most that one unit takes at admission
-  std::uint64_t largest_carried = 0;     ///< most that earlier units still hold when a unit is admitted
-  std::uint64_t smallest_memory = 0;     ///< the smallest budget that works for this graph
-  std::uint64_t peak = 0;                ///< most the run can hold: never above `memory`
-  std::vector<std::uint64_t> items;      ///< per node: items that leave it
-  std::vector<std::uint64_t> bytes;      ///< per node: most payload bytes that one unit has on its outgoing edges
-  std::vector<unsigned> concurrency;     ///< per node
-  std::vector<std::uint64_t> standing;   ///< per node: standing and slot bytes
+  std::uint64_t largest_unit = 0;     ///< most that one unit takes at admission
+  std::uint64_t largest_carried = 0;  ///< most that earlier units still hold when a unit is admitted
+  std::uint64_t smallest_memory = 0;  ///< the smallest budget that works for this graph
+  std::uint64_t peak = 0;             ///< most the run can hold: never above `memory`
+  std::vector<std::uint64_t> items;   ///< per node: items that leave it
+  std::vector<std::uint64_t> bytes;  ///< per node: most payload bytes that one unit has on its outgoing edges
+  std::vector<unsigned> concurrency;    ///< per node
+  std::vector<std::uint64_t> standing;  ///< per node: standing and slot bytes
 };
 
 /// An edge's beginning: what a node puts out. Cheap to copy; belongs to the graph that made it.
@@ -88,8 +93,9 @@ struct Output {
   const void* graph = nullptr;
 };
 
-/// A dataflow graph. It is a description first: add nodes, then plan(), explain() or draw it without running anything,
-/// then run() it once. The node objects live in the graph and are used up by run(). Not thread-safe.
+/// A dataflow graph. It is a description first: add nodes, then plan(), explain() or draw it without running
+/// anything, then run() it once. The node objects live in the graph and are used up by run(). Not
+/// thread-safe.
 class Graph {
  public:
   explicit Graph(GraphOptions options = {});
@@ -97,8 +103,8 @@ class Graph {
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
 
-  /// f(std::uint64_t unit, Emit<Out>&[, const Context&]): makes the items of one unit. options.units is required.
-  /// Several sources of one graph share their units: unit u is admitted once, for all of them.
+  /// f(std::uint64_t unit, Emit<Out>&[, const Context&]): makes the items of one unit. options.units is
+  /// required. Several sources of one graph share their units: unit u is admitted once, for all of them.
   template <class Out, class F>
   Output<Out> source(std::string name, F f, NodeOptions options = {}) {
     using Body = detail::SourceBody<Out, F>;
@@ -113,19 +119,19 @@ class Graph {
   Output<Out> transform(std::string name, Output<In> in, F f, NodeOptions options = {}) {
     using Body = detail::TransformBody<In, Out, F>;
     auto body = std::make_shared<Body>(std::move(f), options.item_bytes);
-    return {add(std::move(name), NodeKind::transform, {checked(in)}, typeid(In), typeid(Out), Body::is_parallel,
-                Body::takes_over, std::move(options), std::move(body)),
+    return {add(std::move(name), NodeKind::transform, {checked(in)}, typeid(In), typeid(Out),
+                Body::is_parallel, Body::takes_over, std::move(options), std::move(body)),
             this};
   }
 
-  /// f(const In&, Emit<Out>&[, Local&][, const Context&]): one item in, options.items out; or f(const Item<In>&, ...)
-  /// for many to one, with options.items_of_unit and tickets of its own.
+  /// f(const In&, Emit<Out>&[, Local&][, const Context&]): one item in, options.items out; or f(const
+  /// Item<In>&, ...) for many to one, with options.items_of_unit and tickets of its own.
   template <class Out, class In, class F>
   Output<Out> expand(std::string name, Output<In> in, F f, NodeOptions options = {}) {
     using Body = detail::ExpandBody<In, Out, F>;
     auto body = std::make_shared<Body>(std::move(f), options.item_bytes);
-    return {add(std::move(name), NodeKind::expand, {checked(in)}, typeid(In), typeid(Out), Body::is_parallel, false,
-                std::move(options), std::move(body)),
+    return {add(std::move(name), NodeKind::expand, {checked(in)}, typeid(In), typeid(Out), Body::is_parallel,
+                false, std::move(options), std::move(body)),
             this};
   }
 
@@ -135,13 +141,14 @@ class Graph {
     std::vector<std::uint32_t> producers{checked(ins)...};
     auto body = std::make_shared<detail::JoinBody<Ins...>>(producers);
     using Out = std::tuple<std::shared_ptr<const Ins>...>;
-    return {add(std::move(name), NodeKind::join, std::move(producers), typeid(Out), typeid(Out), false, false, {},
-                std::move(body)),
+    return {add(std::move(name), NodeKind::join, std::move(producers), typeid(Out), typeid(Out), false, false,
+                {}, std::move(body)),
             this};
   }
 
-  /// f(const In&): called one at a time in ticket order, on the I/O lane unless options say otherwise. f.close(), if it has one, is called when every
-  /// item of every sink has been delivered; only then is the work finished.
+  /// f(const In&): called one at a time in ticket order, on the I/O lane unless options say otherwise.
+  /// f.open(), if it has one, is called before anything is admitted. f.close(), if it has one, is called when
+  /// every item of every sink has been delivered; only then is the work finished.
   template <class In, class F>
   void ordered_sink(std::string name, Output<In> in, F f, NodeOptions options = {.lane = Lane::io}) {
     auto body = std::make_shared<detail::SinkBody<In, F>>(std::move(f));
@@ -160,11 +167,12 @@ class Graph {
 
   GraphOptions& options() { return options_; }
   const std::vector<NodeDescription>& nodes() const { return nodes_; }
-  /// Sets a node's concurrency: `--set name.concurrency=N`. Throws a usage Error for an unknown node or a number it
-  /// cannot have.
+  /// Sets a node's concurrency: `--set name.concurrency=N`. Throws a usage Error for an unknown node or a
+  /// number it cannot have.
   void set_concurrency(const std::string& node, unsigned concurrency);
 
-  /// Throws a usage Error that names every problem: no source, names twice, units that differ, values nobody consumes.
+  /// Throws a usage Error that names every problem: no source, names twice, units that differ, values nobody
+  /// consumes.
   void validate() const;
   /// The plan of a run. Does not refuse a budget that is too small; run() does. Walks all units.
   Plan plan() const;
@@ -182,9 +190,9 @@ class Graph {
     if (output.graph != this) throw Error::usage("connect", "nodes", "the output belongs to another graph");
     return output.node;
   }
-  std::uint32_t add(std::string name, NodeKind kind, std::vector<std::uint32_t> inputs, const std::type_info& in,
-                    const std::type_info& out, bool is_parallel, bool takes_over, NodeOptions options,
-                    std::shared_ptr<NodeBody> body);
+  std::uint32_t add(std::string name, NodeKind kind, std::vector<std::uint32_t> inputs,
+                    const std::type_info& in, const std::type_info& out, bool is_parallel, bool takes_over,
+                    NodeOptions options, std::shared_ptr<NodeBody> body);
 
   GraphOptions options_;
   std::vector<NodeDescription> nodes_;

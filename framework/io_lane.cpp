@@ -6,10 +6,20 @@ namespace weir {
 
 IoLane::IoLane(unsigned threads) {
   threads_.reserve(threads);
-  for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+  try {
+    for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+  } catch (
+      ...) {  // the system has no more threads: those that started must end, or joining them waits for ever
+    close();
+    throw;
+  }
 }
 
 IoLane::~IoLane() {
+  close();
+}
+
+void IoLane::close() {
   {
     std::lock_guard lock(mutex_);
     is_closing_ = true;

@@ -9,8 +9,9 @@
 
 namespace weir {
 
-/// Threads that may block on I/O, beside the compute threads, which must not. Jobs start in the order they were posted;
-/// with one thread they also end in it. Jobs must not throw. The destructor runs what was posted, then joins.
+/// Threads that may block on I/O, beside the compute threads, which must not. Jobs start in the order they
+/// were posted; with one thread they also end in it. Jobs must not throw. The destructor runs what was
+/// posted, then joins.
 class IoLane {
  public:
   explicit IoLane(unsigned threads);
@@ -22,6 +23,7 @@ class IoLane {
 
  private:
   void work();
+  void close();
 
   std::mutex mutex_;
   std::condition_variable posted_;

@@ -13,12 +13,14 @@
 
 namespace weir {
 
-/// What flows on an edge. A message is small and copied freely; the value behind it is immutable and shared by all
-/// consumers, and freed (its lease with it) when the last of them drops it. There is no end marker: planning says how
-/// many items come. An error does not travel on edges: it stops the run.
+/// What flows on an edge. A message is small and copied freely; the value behind it is immutable and shared
+/// by all consumers, and freed (its lease with it) when the last of them drops it. There is no end marker:
+/// planning says how many items come. An error does not travel on edges: it stops the run.
 struct UnitState {
   std::uint64_t index = 0;
-  SharedLease lease;                  ///< what is left of the bytes granted at admission
+  /// Per node: what is left of the bytes granted at admission. Apart, so that a node which takes more than it
+  /// declared fails itself, and not the one whose bytes it took.
+  std::vector<SharedLease> leases;
   std::vector<std::uint64_t> tickets;  ///< per node: the first ticket of this unit on the edges that leave it
 };
 
@@ -38,11 +40,14 @@ struct Message {
   std::chrono::steady_clock::time_point sent{};
 };
 
-/// Where a body's messages go; the engine's side of an edge.
+/// Where a body's messages go; the engine's side of a node's output.
 class Outlet {
  public:
   virtual ~Outlet() = default;
+  /// Throws Error where the node planned no such ticket.
   virtual void send(Message message) = 0;
+  /// `bytes` of what the owner's unit was granted for this node. Throws Error where less is left.
+  virtual Lease draw(const Message& owner, std::uint64_t bytes) = 0;
 };
 
 /// A value with the lease that pays for its plain memory (buffers in it have leases of their own).
@@ -59,13 +64,14 @@ std::uint64_t payload_bytes(const T&) {
 }
 
 /// How errors name a value; overload `item_name(const T&)` next to the type. The default is "item <ticket>".
+/// Where a node takes values over, it is also asked for the name of values that were moved from.
 template <class T>
 concept NamesItself = requires(const T& value) {
   { item_name(value) } -> std::convertible_to<std::string>;
 };
 
-/// A received item, for nodes that keep items between calls. Holding the item keeps its unit in flight; holding only
-/// `share()` keeps the value (and its buffers' leases), not the unit.
+/// A received item, for nodes that keep items between calls. Holding the item keeps its unit in flight;
+/// holding only `share()` keeps the value (and its buffers' leases), not the unit.
 template <class T>
 class Item {
  public:
@@ -107,11 +113,7 @@ class Emit {
  private:
   void send(const Message& owner, std::uint64_t ticket, T value) {
     Lease lease;
-    if (item_bytes_ > 0) {
-      lease = owner.unit->lease.draw(item_bytes_);
-      if (lease.bytes() < item_bytes_)
-        throw Error("send", "an item", "the unit's lease is used up: the node sends more items than it declared");
-    }
+    if (item_bytes_ > 0) lease = outlet_.draw(owner, item_bytes_);
     const std::uint64_t bytes = payload_bytes(value);
     auto held = std::make_shared<Held<T>>(Held<T>{std::move(lease), std::move(value)});
     std::shared_ptr<const void> shared(held, &held->value);

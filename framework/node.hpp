@@ -19,8 +19,8 @@ enum class Lane { compute, io };
 
 /// What planning must know of a node beyond its types. All bytes are worst cases.
 struct NodeOptions {
-  /// Bodies inside at once. Default: 1 where the call operator is not const, else one per compute thread (2 on the
-  /// I/O lane). Above 1 for a non-const call operator is refused.
+  /// Bodies inside at once. Default: 1 where the call operator is not const, else one per compute thread (2
+  /// on the I/O lane). Above 1 for a non-const call operator is refused.
   std::optional<unsigned> concurrency = {};
   Lane lane = Lane::compute;
 
@@ -37,10 +37,12 @@ struct NodeOptions {
   /// Bytes of earlier units that are still held when this unit is admitted and all else has been delivered.
   std::function<std::uint64_t(std::uint64_t unit)> carried_bytes = {};
 
-  /// The node sees its items in ticket order, one at a time (ordered sinks always do). Its call operator is not const.
+  /// The node sees its items in ticket order, one at a time (ordered sinks always do). Its call operator is
+  /// not const.
   bool ordered = false;
-  /// Ordered sinks: whether an item's place comes only after items of later units (a tile below its band's first row). Such an
-  /// item gives its unit's token back while it waits; its bytes stay leased and are part of carried_bytes.
+  /// Ordered sinks: whether an item's place comes only after items of later units (a tile below its band's
+  /// first row). Such an item gives its unit's token back while it waits; its bytes stay leased and are part
+  /// of carried_bytes.
   std::function<bool(std::uint64_t unit, std::uint64_t ticket)> waits = {};
   bool is_input = false;  ///< its payload out is what progress and report count as read; default: the sources
 
@@ -54,20 +56,22 @@ class LocalState {
   virtual ~LocalState() = default;
 };
 
-/// The type-erased body of a node: what both engines call. Const-ness follows the node's: an engine calls `call` from
-/// many threads only where the description says so; `close` once, from the thread that called run(), after everything was delivered
-/// and before any sink's close has failed.
+/// The type-erased body of a node: what both engines call. Const-ness follows the node's: an engine calls
+/// `call` from many threads only where the description says so; `close` once, from the thread that called
+/// run(), after everything was delivered and before any sink's close has failed.
 class NodeBody {
  public:
   virtual ~NodeBody() = default;
   virtual void call(const Message& in, Outlet& out, std::uint64_t first_ticket, LocalState* local,
                     const Context& context) = 0;
   virtual std::unique_ptr<LocalState> make_local(const Scratch&) const { return nullptr; }
+  virtual void open() {}  ///< once, before anything is admitted, from the thread that called run()
   virtual void close(const Context&) {}
   virtual std::string item_name(const Message& in) const = 0;
 };
 
-/// A node with per-thread state names its type `Local` and makes it: `std::unique_ptr<Local> make_local(const Scratch&) const`.
+/// A node with per-thread state names its type `Local` and makes it: `std::unique_ptr<Local> make_local(const
+/// Scratch&) const`.
 template <class F>
 concept HasLocal = requires(const F& f, const Scratch& scratch) {
   typename F::Local;
@@ -155,8 +159,8 @@ class SourceBody : public NodeBody {
   std::uint64_t item_bytes_;
 };
 
-/// Out(const In&), or Out(In&&) where the node is the only consumer and takes the value over; std::optional<Out>
-/// where it may drop items.
+/// Out(const In&), or Out(In&&) where the node is the only consumer and takes the value over;
+/// std::optional<Out> where it may drop items.
 template <class In, class Out, class F>
 class TransformBody : public NodeBody {
  public:
@@ -202,14 +206,15 @@ class TransformBody : public NodeBody {
   std::uint64_t item_bytes_;
 };
 
-/// void(const In&, Emit<Out>&), or void(const Item<In>&, Emit<Out>&) for a node that keeps items (many to one).
+/// void(const In&, Emit<Out>&), or void(const Item<In>&, Emit<Out>&) for a node that keeps items (many to
+/// one).
 template <class In, class Out, class F>
 class ExpandBody : public NodeBody {
  public:
   ExpandBody(F f, std::uint64_t item_bytes) : f_(std::move(f)), item_bytes_(item_bytes) {}
   static constexpr bool keeps_items = callable_as<F, const Item<In>&, Emit<Out>&>();
-  static constexpr bool is_parallel = callable_as<const F, const In&, Emit<Out>&>() ||
-                                      callable_as<const F, const Item<In>&, Emit<Out>&>();
+  static constexpr bool is_parallel =
+      callable_as<const F, const In&, Emit<Out>&>() || callable_as<const F, const Item<In>&, Emit<Out>&>();
 
   void call(const Message& in, Outlet& out, std::uint64_t first_ticket, LocalState* local,
             const Context& context) override {
@@ -253,7 +258,9 @@ class JoinBody : public NodeBody {
       dropped = dropped || !waiting[port].value;
     }
     if (!complete) return;
-    Emit<Out> emit(out, in, in.ticket, 0);
+    // On behalf of the first port, whichever came last: its unit is the one that planning made pay for what
+    // follows.
+    Emit<Out> emit(out, waiting.front(), in.ticket, 0);
     if (dropped)
       emit.drop();
     else
@@ -271,7 +278,7 @@ class JoinBody : public NodeBody {
   std::map<std::uint64_t, std::vector<Message>> waiting_;
 };
 
-/// void(const In&), with an optional close().
+/// void(const In&), with an optional open() and close().
 template <class In, class F>
 class SinkBody : public NodeBody {
  public:
@@ -287,8 +294,11 @@ class SinkBody : public NodeBody {
     }
   }
   std::unique_ptr<LocalState> make_local(const Scratch& s) const override { return make_local_of(f_, s); }
+  void open() override {
+    if constexpr (requires(F & f) { f.open(); }) f_.open();
+  }
   void close(const Context&) override {
-    if constexpr (requires(F& f) { f.close(); }) f_.close();
+    if constexpr (requires(F & f) { f.close(); }) f_.close();
   }
   std::string item_name(const Message& in) const override { return name_message<In>(in); }
 

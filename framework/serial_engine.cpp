@@ -6,8 +6,8 @@
 namespace weir::engine {
 namespace {
 
-/// Runs a graph on the calling thread: one unit is admitted, and everything that follows from it is done before the
-/// next. The same plan, budget and bodies as the oneTBB engine; sequencers are maps.
+/// Runs a graph on the calling thread: one unit is admitted, and everything that follows from it is done
+/// before the next. The same plan, budget and bodies as the oneTBB engine; sequencers are maps.
 class SerialEngine {
  public:
   explicit SerialEngine(Run& run) : run_(run), waiting_(run.nodes.size()), next_ticket_(run.nodes.size()) {}
@@ -30,9 +30,9 @@ class SerialEngine {
     Message message;
   };
 
-  class Edges : public Outlet {
+  class Successors : public Edges {
    public:
-    Edges(SerialEngine& engine, std::uint32_t node) : engine_(engine), node_(node) {}
+    Successors(SerialEngine& engine, std::uint32_t node) : engine_(engine), node_(node) {}
     void send(Message message) override {
       for (std::uint32_t consumer : engine_.run_.consumers[node_]) engine_.deliver(consumer, message);
     }
@@ -50,12 +50,11 @@ class SerialEngine {
     auto& waiting = waiting_[node];
     const auto [place, is_new] = waiting.emplace(message.ticket, message);
     if (!is_new || message.ticket < next_ticket_[node]) {
-      run_.state.fail(Error("deliver", "item " + std::to_string(message.ticket), "its ticket came twice")
-                          .at(run_.nodes[node].name, ""));
+      run_.state.fail(Error("send", "item " + std::to_string(message.ticket), "it was sent before")
+                          .at(run_.nodes[message.producer].name, ""));
       return;
     }
-    const auto& waits = run_.nodes[node].options.waits;
-    if (waits && waits(message.unit->index, message.ticket)) place->second.token.reset();
+    if (run_.runners[node].waits(message)) place->second.token.reset();
     for (auto next = waiting.find(next_ticket_[node]); next != waiting.end();
          next = waiting.find(++next_ticket_[node])) {
       ready_.push_back({node, std::move(next->second)});
@@ -65,11 +64,11 @@ class SerialEngine {
 
   void drain() {
     while (!ready_.empty()) {
-      // Last in, first out for nodes in the middle would hold less, but order within a unit is then lost; units are
-      // small, so first in, first out.
+      // Last in, first out for nodes in the middle would hold less, but order within a unit is then lost;
+      // units are small, so first in, first out.
       Ready next = std::move(ready_.front());
       ready_.pop_front();
-      Edges edges(*this, next.node);
+      Successors edges(*this, next.node);
       run_.runners[next.node].run(next.message, edges);
     }
   }
@@ -82,6 +81,8 @@ class SerialEngine {
 
 }  // namespace
 
-void run_serially(Run& run) { SerialEngine(run).run(); }
+void run_serially(Run& run) {
+  SerialEngine(run).run();
+}
 
 }  // namespace weir::engine

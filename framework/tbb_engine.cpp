@@ -18,18 +18,23 @@ namespace flow = tbb::flow;
 
 /// A graph as oneTBB nodes. What becomes what:
 ///
-///   admission     multifunction_node<Wake, Message>, serial: not an input_node, which polls its body under a spin
+///   admission     multifunction_node<Wake, Message>, serial: not an input_node, which polls its body under a
+///   spin
 ///                 lock, prefetches one item and keeps a copy of its last
-///   compute node  multifunction_node<Message, Message>, queueing, concurrency as planned (never unlimited, which runs
+///   compute node  multifunction_node<Message, Message>, queueing, concurrency as planned (never unlimited,
+///   which runs
 ///                 last in, first out)
 ///   I/O node      async_node<Message, Message>, serial: posts to threads of the node's own
-///   ordered edge  sequencer_node in front of the consumer, which is serial; before it, where the sink says which items
+///   ordered edge  sequencer_node in front of the consumer, which is serial; before it, where the sink says
+///   which items
 ///                 wait for later units, a function_node that gives their tokens back
 ///
-/// Edges are make_edge; every successor queues, so none refuses. Nothing is thrown through oneTBB. Built per run.
+/// Edges are make_edge; every successor queues, so none refuses. Nothing is thrown through oneTBB. Built per
+/// run.
 class TbbEngine {
   using Compute = flow::multifunction_node<Message, std::tuple<Message>>;
-  using Io = flow::async_node<Message, Message>;
+  using Io = flow::async_node<Message, Message,
+                              flow::queueing>;  // its default policy is lightweight, which can spin
   using Sequencer = flow::sequencer_node<Message>;
   using Strip = flow::function_node<Message, Message>;
   struct Wake {};
@@ -49,9 +54,11 @@ class TbbEngine {
       if (compute) return *compute;
       return *io;
     }
+    /// The port, not the node: an async_node is a sender too, but one that registers no successors (and in a
+    /// release build of oneTBB says nothing about it).
     flow::sender<Message>& exit() {
       if (compute) return flow::output_port<0>(*compute);
-      return *io;
+      return flow::output_port<0>(*io);
     }
   };
 
@@ -63,8 +70,10 @@ class TbbEngine {
         std::get<0>(ports).try_put(unit);
     });
     for (std::uint32_t i = 0; i < nodes_.size(); ++i) {
-      if (run_.nodes[i].kind == NodeKind::source) flow::make_edge(flow::output_port<0>(*admit_), nodes_[i].entry());
-      for (std::uint32_t consumer : run_.consumers[i]) flow::make_edge(nodes_[i].exit(), nodes_[consumer].entry());
+      if (run_.nodes[i].kind == NodeKind::source)
+        flow::make_edge(flow::output_port<0>(*admit_), nodes_[i].entry());
+      for (std::uint32_t consumer : run_.consumers[i])
+        flow::make_edge(nodes_[i].exit(), nodes_[consumer].entry());
     }
     run_.admission.set_wake([this] { admit_->try_put(Wake{}); });
   }
@@ -87,47 +96,64 @@ class TbbEngine {
     if (description.options.lane == Lane::io) {
       node.lane = std::make_unique<IoLane>(run_.plan.concurrency[index]);
       node.io = std::make_unique<Io>(
-          graph_, flow::serial, [&runner, lane = node.lane.get()](const Message& in, Io::gateway_type& gateway) {
+          graph_, flow::serial,
+          [this, &runner, lane = node.lane.get()](const Message& in, Io::gateway_type& gateway) {
             gateway.reserve_wait();
-            lane->post([&runner, &gateway, message = in]() mutable {
-              GatewayOutlet out(gateway);
-              runner.run(message, out);
-              // The lease first, the reservation second: what the lease wakes must find the graph alive.
-              message = {};
+            try {
+              lane->post([&runner, &gateway, message = in]() mutable {
+                GatewayEdges edges(gateway);
+                runner.run(message, edges);
+                // The lease first, the reservation second: what the lease wakes must find the graph alive.
+                message = {};
+                gateway.release_wait();
+              });
+            } catch (...) {
+              run_.state.fail(current_error("post", "an item"));
               gateway.release_wait();
-            });
+            }
           });
     } else {
-      node.compute = std::make_unique<Compute>(graph_, run_.plan.concurrency[index],
-                                               [&runner](const Message& in, Compute::output_ports_type& ports) {
-                                                 PortOutlet out(std::get<0>(ports));
-                                                 runner.run(in, out);
-                                               });
+      node.compute =
+          std::make_unique<Compute>(graph_, run_.plan.concurrency[index],
+                                    [&runner](const Message& in, Compute::output_ports_type& ports) {
+                                      PortEdges edges(std::get<0>(ports));
+                                      runner.run(in, edges);
+                                    });
     }
     if (!needs_order(description)) return;
-    node.sequencer =
-        std::make_unique<Sequencer>(graph_, [](const Message& m) noexcept -> std::size_t { return m.ticket; });
+    node.sequencer = std::make_unique<Sequencer>(
+        graph_, [](const Message& m) noexcept -> std::size_t { return m.ticket; });
     if (node.compute)
       flow::make_edge(*node.sequencer, *node.compute);
     else
       flow::make_edge(*node.sequencer, *node.io);
     if (!description.options.waits) return;
-    node.strip = std::make_unique<Strip>(graph_, flow::serial, [&waits = description.options.waits](const Message& in) {
+    node.strip = std::make_unique<Strip>(graph_, flow::serial, [&runner](const Message& in) {
       Message out = in;
-      if (waits(in.unit->index, in.ticket)) out.token.reset();
+      if (runner.waits(in)) out.token.reset();
       return out;
     });
     flow::make_edge(*node.strip, *node.sequencer);
   }
 
-  struct PortOutlet : Outlet {
-    explicit PortOutlet(std::tuple_element_t<0, Compute::output_ports_type>& p) : port(p) {}
-    void send(Message message) override { port.try_put(message); }
-    std::tuple_element_t<0, Compute::output_ports_type>& port;
+  using Port = std::tuple_element_t<0, Compute::output_ports_type>;
+  struct PortEdges : Edges {
+    explicit PortEdges(Port& p) : port(p) {}
+    /// All successors queue, so none refuses; but a sequencer does refuse a ticket that it had. (Where there
+    /// are others beside it, oneTBB does not tell, and the ledger finds out.)
+    void send(Message message) override {
+      if (!port.try_put(message))
+        throw Error("send", "item " + std::to_string(message.ticket), "it was sent before");
+    }
+    Port& port;
   };
-  struct GatewayOutlet : Outlet {
-    explicit GatewayOutlet(Io::gateway_type& g) : gateway(g) {}
-    void send(Message message) override { gateway.try_put(message); }
+  /// The same from a thread outside of the arena, which the gateway is made for.
+  struct GatewayEdges : Edges {
+    explicit GatewayEdges(Io::gateway_type& g) : gateway(g) {}
+    void send(Message message) override {
+      if (!gateway.try_put(message))
+        throw Error("send", "item " + std::to_string(message.ticket), "it was sent before");
+    }
     Io::gateway_type& gateway;
   };
 
@@ -141,7 +167,8 @@ class TbbEngine {
 
 void run_on_onetbb(Run& run) {
   const unsigned threads = run.plan.threads;
-  // More threads than cores need a live global_control: without it an arena of 64 silently runs on the cores there are.
+  // More threads than cores need a live global_control: without it an arena of 64 silently runs on the cores
+  // there are.
   std::optional<tbb::global_control> allowed;
   if (threads > tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism))
     allowed.emplace(tbb::global_control::max_allowed_parallelism, threads);

@@ -18,7 +18,9 @@ struct Number {
   std::uint64_t value = 0;
   Buffer payload;
 };
-std::uint64_t payload_bytes(const Number& number) { return number.payload.size(); }
+std::uint64_t payload_bytes(const Number& number) {
+  return number.payload.size();
+}
 
 void sleep_at_random() {
   thread_local std::minstd_rand random{std::random_device{}()};
@@ -38,7 +40,9 @@ struct Square {
   }
 };
 
-const NodeOptions numbers_options(std::uint64_t units) { return {.units = units, .items = 3, .buffer_bytes = 4096}; }
+const NodeOptions numbers_options(std::uint64_t units) {
+  return {.units = units, .items = 3, .buffer_bytes = 4096};
+}
 
 RunReport square_numbers(GraphOptions options, std::uint64_t units, std::vector<std::uint64_t>& out,
                          unsigned concurrency = 0) {
@@ -58,7 +62,9 @@ std::vector<std::uint64_t> squares(std::uint64_t units) {
 
 }  // namespace
 
-TEST_CASE("an ordered sink gets every item once and in order, on both engines, for any threads, tokens and budget") {
+TEST_CASE(
+    "an ordered sink gets every item once and in order, on both engines, for any threads, tokens and "
+    "budget") {
   for (Engine engine : {Engine::onetbb, Engine::serial})
     for (unsigned threads : {1u, 2u, 8u})
       for (unsigned tokens : {1u, 2u, 50u})
@@ -112,8 +118,8 @@ TEST_CASE("as many threads as asked for really run, also more than there are cor
     std::mutex mutex;
     std::set<std::thread::id> seen;
     Graph graph({.tokens = 64, .threads = threads, .engine = Engine::onetbb});
-    auto numbers = graph.source<std::uint64_t>("numbers", [](std::uint64_t unit, Emit<std::uint64_t>& emit) { emit(unit); },
-                                               {.units = 64});
+    auto numbers = graph.source<std::uint64_t>(
+        "numbers", [](std::uint64_t unit, Emit<std::uint64_t>& emit) { emit(unit); }, {.units = 64});
     auto slow = graph.transform<std::uint64_t>("slow", numbers, [&](const std::uint64_t& n) {
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
       std::lock_guard lock(mutex);
