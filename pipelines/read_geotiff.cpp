@@ -18,7 +18,8 @@ namespace weir {
 RunReport read_region(std::shared_ptr<const ChunkSource> source, const Window& window, const ReadTarget& target,
                       const ReadOptions& options, const RunOptions& run) {
   const RasterInfo& info = source->info();
-  if (window.empty() || window.row_end() > info.height || window.col_end() > info.width)
+  if (window.empty() || window.height > info.height || window.row > info.height - window.height ||
+      window.width > info.width || window.col > info.width - window.width)
     throw Error::usage("read", fmt::format("window {},{},{},{}", window.col, window.row, window.width, window.height),
                        fmt::format("the raster is {} x {} pixels", info.width, info.height));
   const ChunkGrid& grid = source->grid();

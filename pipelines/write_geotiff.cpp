@@ -26,10 +26,7 @@ GeotiffWrite::GeotiffWrite(std::shared_ptr<const ChunkSource> source, std::strin
   auto requests = stream_.requests();
   auto chunks = read_chunks(*graph_, requests, source_, reads_,
                             {.fetch = stream_.bytes_per_chunk(source_->fetch_bytes()),
-                             .decode = [blocks = stream_.block_bytes(),
-                                        excess = stream_.bytes_per_chunk(source_->excess_bytes())](std::uint64_t unit) {
-                               return blocks(unit) + excess(unit);
-                             }});
+                             .decode = stream_.block_bytes()});
   stream_.write(chunks);
 }
 

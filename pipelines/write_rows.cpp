@@ -65,14 +65,10 @@ RunReport write_rows(std::shared_ptr<const ChunkSource> source, const std::strin
                                               .units = stream.bands->units(),
                                               .items_of_unit = [stream](std::uint64_t unit) { return stream.requests(unit); },
                                               .standing_bytes = source->standing_bytes()});
-  const auto per_chunk = [stream](std::uint64_t bytes) {
-    return [stream, bytes](std::uint64_t unit) { return stream.chunk_count(unit) * bytes; };
-  };
   auto chunks = read_chunks(graph, requests, source, reads,
-                            {.fetch = per_chunk(source->fetch_bytes()),
-                             .decode = [stream, excess = per_chunk(source->excess_bytes())](std::uint64_t unit) {
-                               return stream.block_bytes(unit) + excess(unit);
-                             }});
+                            {.fetch = [stream, bytes = source->fetch_bytes()](
+                                          std::uint64_t unit) { return stream.chunk_count(unit) * bytes; },
+                             .decode = [stream](std::uint64_t unit) { return stream.block_bytes(unit); }});
   auto bands = graph.expand<Band>("assemble", chunks, AssembleBands(stream.bands),
                                   {.items_of_unit = [](std::uint64_t) { return std::uint64_t{1}; },
                                    .carried_bytes = [stream](std::uint64_t unit) { return stream.carried_bytes(unit); }});

@@ -83,7 +83,7 @@ std::uint64_t column_bytes(const BandPlanRequest& request, Range rows, std::uint
   if (rows.begin == rows.end) return 0;
   const Partition& pieces = request.chunks.rows;
   const auto charge = [&](std::uint64_t row) {
-    return BufferPool::charge(pieces.size(row) * width * request.pixel_bytes);
+    return BufferPool::charge(pieces.size(row) * width * request.pixel_bytes) + request.excess_bytes;
   };
   if (!pieces.is_ragged()) return (rows.end - rows.begin - 1) * charge(rows.begin) + charge(rows.end - 1);
   std::uint64_t sum = 0;
@@ -323,7 +323,7 @@ void check(const BandPlanRequest& request) {
   // A charge is at most an eighth more than the bytes, or a page.
   const double chunk =
       times(rows.largest(), cols.largest()) * static_cast<double>(request.pixel_bytes) * 1.125 + 4096 +
-      static_cast<double>(request.fetch_bytes);
+      static_cast<double>(request.fetch_bytes) + static_cast<double>(request.excess_bytes);
   const double all = times(rows.count(), cols.count()) * chunk +
                      times(tiles.tile_rows(), tiles.tile_cols()) * times(tiles.planes, request.tile_bytes);
   if (all >= 0x1p62)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "framework/buffer.hpp"
@@ -17,6 +18,12 @@ struct EncodedTiles {
 
 inline std::uint64_t payload_bytes(const EncodedTiles& tiles) {
   return tiles.bytes.size();
+}
+/// By their places in the file: "tile 17", "tiles 16 to 19".
+inline std::string item_name(const EncodedTiles& tiles) {
+  const std::string first = std::to_string(tiles.first_tile);
+  if (tiles.sizes.size() <= 1) return "tile " + first;
+  return "tiles " + first + " to " + std::to_string(tiles.first_tile + tiles.sizes.size() - 1);
 }
 
 }  // namespace weir

@@ -11,8 +11,8 @@
 namespace weir {
 
 StreamInput input_of(const ChunkSource& source) {
-  return {source.info(), source.grid(), source.fetch_bytes() + source.excess_bytes(), source.standing_bytes(),
-          source.local_bytes()};
+  return {source.info(),           source.grid(),        source.fetch_bytes(),
+          source.standing_bytes(), source.local_bytes(), source.excess_bytes()};
 }
 
 std::uint64_t StreamPlan::requests(std::uint64_t unit) const { return PlanChunks::items(*bands, unit); }
@@ -68,6 +68,7 @@ StreamPlan plan_stream(const StreamInput& input, const TileLayout& tiles, std::u
   request.chunks = input.grid;
   request.pixel_bytes = input.info.pixel_bytes();
   request.fetch_bytes = input.transient_bytes;
+  request.excess_bytes = input.excess_bytes;
   request.tiles = tiles;
   request.tile_bytes = BufferPool::charge(max_tile_bytes);  // a run of several takes no more
   request.run_tiles = run_tiles;

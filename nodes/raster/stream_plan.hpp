@@ -19,6 +19,8 @@ struct StreamInput {
   std::uint64_t transient_bytes = 0;
   std::uint64_t standing_bytes = 0;  ///< kept by the sources through the run
   std::uint64_t slot_bytes = 0;      ///< kept per compute thread by the nodes that make blocks
+  /// Charge of what a block may hold beyond its own pixels, as long as a band holds it: ChunkSource::excess_bytes.
+  std::uint64_t excess_bytes = 0;
 };
 StreamInput input_of(const ChunkSource& source);
 

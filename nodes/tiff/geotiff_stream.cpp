@@ -1,7 +1,10 @@
 #include "nodes/tiff/geotiff_stream.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "framework/error.hpp"
 #include "nodes/codecs/compress_tiles.hpp"
 #include "nodes/raster/assemble_bands.hpp"
 #include "nodes/raster/cut_tile.hpp"
@@ -20,7 +23,11 @@ Predictor default_predictor(CodecId codec, SampleType type) {
 TiffOutputLayout layout_of(const RasterInfo& info, const GeotiffOptions& options) {
   TiffOutputLayout layout;
   layout.info = info;
-  if (options.nodata) layout.info.nodata = options.nodata;
+  if (options.nodata) {
+    layout.info.nodata = options.nodata;
+    if (!layout.info.nodata_value())
+      throw Error::usage("use", fmt::format("nodata value '{}'", *options.nodata), "it is neither a number nor nan");
+  }
   layout.tiled = !options.strip_rows;
   layout.tile_height = options.strip_rows ? std::min(*options.strip_rows, info.height) : options.tile_height;
   layout.tile_width = options.strip_rows ? info.width : options.tile_width;
@@ -40,6 +47,9 @@ TileEncoding encoding_of(const TiffOutputLayout& layout, const CodecSpec& codec)
   encoding.samples = layout.info.samples;
   encoding.type = layout.info.type;
   encoding.fill = fill_for(layout.info);
+  // TIFF 6.0 section 9: packbits packs each row apart.
+  if (codec.id == CodecId::packbits)
+    encoding.codec.row_bytes = encoding.tiles.tile_width * encoding.samples_per_tile() * bytes_of(encoding.type);
   return encoding;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 
 #include "framework/error.hpp"
 #include "pipelines/command/commands.hpp"
@@ -67,18 +68,25 @@ Action add_convert(CLI::App& app, bool explain) {
   CLI::App* convert = app.add_subcommand("convert", explain ? "Show the plan of a conversion" : "Stream a raster to a GeoTIFF in bounded memory");
   options->input.add_to(*convert);
   convert->add_option("OUT", options->output, "The GeoTIFF to write")->required();
-  convert->add_option("--compress", options->compress, "none, deflate, zstd, lzw or packbits (default: deflate)")
-      ->check(CLI::IsMember({"none", "deflate", "zstd", "lzw", "packbits"}));
-  convert->add_option("--level", options->level, "deflate 1-12, zstd 1-22 (default: the codec's)");
-  convert->add_option("--deflate-engine", options->engine, "auto, zlib, libdeflate or isal")
-      ->check(CLI::IsMember({"auto", "zlib", "libdeflate", "isal"}));
-  convert->add_option("--predictor", options->predictor, "auto, 1/none, 2/horizontal, 3/float")
-      ->check(CLI::IsMember({"auto", "1", "none", "2", "horizontal", "3", "float"}));
+  const auto choice = [&](const std::string& name, std::string& value, const std::string& help, const std::string& placeholder,
+                          std::vector<std::string> allowed) {
+    convert->add_option(name, value, help)->option_text(placeholder)->check(CLI::IsMember(std::move(allowed)));
+  };
+  choice("--compress", options->compress, "none, deflate, zstd, lzw or packbits (default: deflate)", "C",
+         {"none", "deflate", "zstd", "lzw", "packbits"});
+  convert->add_option("--level", options->level, "deflate 1-12, zstd 1-22 (default: the codec's)")->option_text("N");
+  choice("--deflate-engine", options->engine, "auto, zlib, libdeflate or isal", "E", {"auto", "zlib", "libdeflate", "isal"});
+  choice("--predictor", options->predictor, "auto, 1/none, 2/horizontal, 3/float", "P",
+         {"auto", "1", "none", "2", "horizontal", "3", "float"});
   auto* tile = convert->add_option("--tile", options->tile, "Tile size: N or HEIGHTxWIDTH, multiples of 16 (default: 256)");
-  convert->add_option("--strip", options->strip, "Strips of this many rows instead of tiles")->check(CLI::PositiveNumber)->excludes(tile);
-  convert->add_option("--interleave", options->interleave, "pixel, or band for one plane per sample")->check(CLI::IsMember({"pixel", "band"}));
-  convert->add_option("--nodata", options->nodata, "Nodata value to store; NaN becomes it");
-  convert->add_option("--bigtiff", options->bigtiff, "auto, yes or no")->check(CLI::IsMember({"auto", "yes", "no"}));
+  tile->option_text("N");
+  convert->add_option("--strip", options->strip, "Strips of this many rows instead of tiles")
+      ->option_text("ROWS")
+      ->check(CLI::Range(std::uint64_t{1}, std::numeric_limits<std::uint64_t>::max()))
+      ->excludes(tile);
+  choice("--interleave", options->interleave, "pixel, or band for one plane per sample", "I", {"pixel", "band"});
+  convert->add_option("--nodata", options->nodata, "Nodata value to store, a number or nan; NaN becomes it")->option_text("V");
+  choice("--bigtiff", options->bigtiff, "auto, yes or no", "B", {"auto", "yes", "no"});
   options->common.add_to(*convert);
   if (explain) convert->add_flag("--dot", options->dot, "Print the graph in the DOT language");
   return [options, convert, explain](const std::stop_token& stop) {
@@ -92,8 +100,10 @@ Action add_convert(CLI::App& app, bool explain) {
     RunOptions run;
     run.stop = stop;
     run.progress = progress_printer(options->common.progress_style(), stderr);
+    ReportFile report_file(options->common, options->output);
     const RunReport report = write.run(run);
-    tell(report, fmt::format("wrote {}", options->output), options->common.quiet, options->common.report);
+    report_file.write(report);
+    if (!options->common.quiet) tell(report, fmt::format("wrote {}", options->output));
   };
 }
 

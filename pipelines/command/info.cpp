@@ -58,7 +58,7 @@ Action add_info(CLI::App& app) {
   auto options = std::make_shared<InfoOptions>();
   CLI::App* info = app.add_subcommand("info", "Say what is in a TIFF file");
   info->add_option("FILE", options->path, "A TIFF file")->required();
-  info->add_option("--directory", options->directory, "Which image of a file with several, from 0");
+  info->add_option("--directory", options->directory, "Which image of a file with several, from 0")->option_text("N");
   return [options, info](const std::stop_token&) {
     if (info->parsed()) print_info(options->path, options->directory);
   };

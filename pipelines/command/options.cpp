@@ -4,10 +4,11 @@
 
 #include <charconv>
 #include <cstdio>
+#include <filesystem>
+#include <span>
 
 #include "framework/bytes.hpp"
 #include "framework/error.hpp"
-#include "framework/file.hpp"
 #include "nodes/raster/terrain_source.hpp"
 #include "nodes/raster/window_source.hpp"
 #include "nodes/tiff/tiff_source.hpp"
@@ -59,14 +60,21 @@ std::shared_ptr<const ChunkSource> open_terrain(const std::string& text, const s
 }  // namespace
 
 void CommonOptions::add_to(CLI::App& app) {
-  app.add_option("--memory", memory, "Most memory the run holds: 64M, 1G (default: a quarter of the machine, at most 1G)");
-  app.add_option("--tokens", tokens, "Work units in flight at most (default: 2 per thread, plus 2)")->check(CLI::PositiveNumber);
-  app.add_option("--threads", threads, "Compute threads (default: the usable cores)")->check(CLI::Range(1, 1024));
-  app.add_option("--engine", engine, "auto, onetbb or serial")->check(CLI::IsMember({"auto", "onetbb", "serial"}));
-  app.add_option("--set", sets, "node.concurrency=N: how many of a node run at once")->allow_extra_args(false);
-  app.add_option("--progress", progress, "auto, bar, line, json or none")->check(CLI::IsMember({"auto", "bar", "line", "json", "none"}));
-  app.add_option("--report", report, "Write the run's report as JSON to this file (.json)");
-  app.add_flag("--overwrite", overwrite, "Replace the output if it exists");
+  app.add_option("--memory", memory, "Most memory the run holds: 64M, 1G (default: a quarter of the machine, at most 1G)")
+      ->option_text("SIZE");
+  app.add_option("--tokens", tokens, "Work units in flight at most (default: 2 per thread, plus 2)")
+      ->option_text("N")
+      ->check(CLI::Range(1U, 1'000'000U));
+  app.add_option("--threads", threads, "Compute threads (default: the usable cores)")->option_text("N")->check(CLI::Range(1, 1024));
+  app.add_option("--engine", engine, "auto, onetbb or serial")->option_text("E")->check(CLI::IsMember({"auto", "onetbb", "serial"}));
+  app.add_option("--set", sets, "NODE.concurrency=N: how many of a node run at once (explain names the nodes)")
+      ->option_text("SETTING")
+      ->allow_extra_args(false);
+  app.add_option("--progress", progress, "auto, bar, line, json or none")
+      ->option_text("P")
+      ->check(CLI::IsMember({"auto", "bar", "line", "json", "none"}));
+  app.add_option("--report", report, "Write the run's report as JSON to this file")->option_text("FILE.json");
+  app.add_flag("--overwrite", overwrite, "Replace the output, and the report, where they exist");
   app.add_flag("--quiet", quiet, "Say nothing but errors");
 }
 
@@ -105,9 +113,9 @@ ProgressStyle CommonOptions::progress_style() const {
 
 void InputOptions::add_to(CLI::App& app) {
   app.add_option("IN", path, "A TIFF file, or terrain:WIDTHxHEIGHT[:TYPE] for a made-up elevation model")->required();
-  app.add_option("--window", window, "Only this part: x,y,w,h in pixels");
-  app.add_option("--chunk", chunk, "Read in chunks of N or HEIGHTxWIDTH pixels (default: what the input stores)");
-  app.add_option("--directory", directory, "Which image of a file with several, from 0");
+  app.add_option("--window", window, "Only this part, in pixels")->option_text("X,Y,W,H");
+  app.add_option("--chunk", chunk, "Read in chunks of N or HEIGHTxWIDTH pixels (default: what the input stores)")->option_text("N");
+  app.add_option("--directory", directory, "Which image of a file with several, from 0")->option_text("N");
 }
 
 std::shared_ptr<const ChunkSource> InputOptions::open() const {
@@ -149,14 +157,22 @@ Window parse_window(const std::string& text) {
   return window;
 }
 
-void tell(const RunReport& report, const std::string& what, bool quiet, const std::string& report_path) {
-  if (!report_path.empty()) {
-    const std::string json = to_json(report);
-    AtomicFile file(report_path, true);
-    file.write_at(0, std::as_bytes(std::span(json)));
-    file.commit();
-  }
-  if (quiet) return;
+ReportFile::ReportFile(const CommonOptions& options, const std::string& output) {
+  if (options.report.empty()) return;
+  std::error_code ignored;
+  if (options.report == output || std::filesystem::equivalent(options.report, output, ignored))
+    throw Error::usage("write", options.report, "it is the output, and cannot be the report as well");
+  file_.emplace(options.report, options.overwrite);
+}
+
+void ReportFile::write(const RunReport& report) {
+  if (!file_) return;
+  const std::string json = to_json(report);
+  file_->write_at(0, std::as_bytes(std::span(json)));
+  file_->commit();
+}
+
+void tell(const RunReport& report, const std::string& what) {
   const double seconds = report.wall_seconds > 0 ? report.wall_seconds : 1e-9;
   fmt::print("{}\n", what);
   fmt::print("  {} of pixels in {:.2f} s: {:.0f} MB/s; {} written\n", format_bytes(report.raw_bytes), report.wall_seconds,
@@ -167,7 +183,6 @@ void tell(const RunReport& report, const std::string& what, bool quiet, const st
              report.reads_per_chunk());
   fmt::print("  engine: {}, {} compute thread{}, {:.2f} s of CPU, at most {} units in flight\n", report.engine,
              report.threads_seen, report.threads_seen == 1 ? "" : "s", report.cpu_seconds, report.most_units_in_flight);
-  if (std::fflush(stdout) != 0) throw Error("write", "standard output", "it was closed");
 }
 
 }  // namespace weir::command

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "framework/file.hpp"
 #include "framework/graph.hpp"
 #include "framework/progress.hpp"
 #include "nodes/raster/chunk_source.hpp"
@@ -46,7 +47,19 @@ Size parse_size(const std::string& option, const std::string& text);
 /// "x,y,w,h" in pixels; throws a usage Error.
 Window parse_window(const std::string& text);
 
-/// What a run did, for a person; and its report to `report_path` where that is not empty.
-void tell(const RunReport& report, const std::string& what, bool quiet, const std::string& report_path);
+/// The report of a run as JSON, where --report asks for it. Made before the run, so that a file that cannot be written is
+/// refused before the work.
+class ReportFile {
+ public:
+  /// `output` is what the run writes.
+  ReportFile(const CommonOptions& options, const std::string& output);
+  void write(const RunReport& report);
+
+ private:
+  std::optional<AtomicFile> file_;
+};
+
+/// Prints what a run did, for a person.
+void tell(const RunReport& report, const std::string& what);
 
 }  // namespace weir::command

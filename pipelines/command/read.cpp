@@ -20,7 +20,7 @@ Action add_read(CLI::App& app) {
   auto options = std::make_shared<ReadCommandOptions>();
   CLI::App* read = app.add_subcommand("read", "Read pixels, or a window of them, into a .npy or .raw file");
   options->input.add_to(*read);
-  read->add_option("--output", options->output, "FILE.npy or FILE.raw")->required();
+  read->add_option("--output", options->output, "FILE.npy or FILE.raw (needed)")->option_text("FILE")->required();
   options->common.add_to(*read);
   return [options, read](const std::stop_token& stop) {
     if (!read->parsed()) return;
@@ -35,8 +35,11 @@ Action add_read(CLI::App& app) {
     RunOptions run;
     run.stop = stop;
     run.progress = progress_printer(options->common.progress_style(), stderr);
-    const RunReport report = write_rows(options->input.open(), options->output, write, run);
-    tell(report, fmt::format("wrote {}", options->output), options->common.quiet, options->common.report);
+    const std::shared_ptr<const ChunkSource> source = options->input.open();
+    ReportFile report_file(options->common, options->output);
+    const RunReport report = write_rows(source, options->output, write, run);
+    report_file.write(report);
+    if (!options->common.quiet) tell(report, fmt::format("wrote {}", options->output));
   };
 }
 
