@@ -1,0 +1,46 @@
+// Helper of crash_test.cpp: one write_geotiff that dies at a file call, or is killed from outside.
+//
+//   crash_child TARGET RASTER ENGINE TEMPORARY TARGET_STATE KILL_AT
+//
+//   RASTER        small or large, see small_raster.hpp
+//   ENGINE        serial or onetbb
+//   TEMPORARY     unnamed or named
+//   TARGET_STATE  new or overwrite
+//   KILL_AT       number of the file call at which SIGKILL comes; 0: none, and syncs are real
+//
+// Exit code 0: written; 1: an Error, on stderr; 2: bad usage.
+#include <sys/prctl.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "tests/small_raster.hpp"
+
+using namespace weir;
+using namespace weir::test;
+
+int main(int count, char** arguments) {
+  if (count != 7) return 2;
+  // Not left behind where the test is ended.
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return 2;
+  const std::string target = arguments[1], raster = arguments[2];
+  const WriteWay way{std::string(arguments[3]) == "serial" ? Engine::serial : Engine::onetbb,
+                     std::string(arguments[4]) == "named", std::string(arguments[5]) == "overwrite"};
+  const unsigned long kill_at = std::strtoul(arguments[6], nullptr, 10);
+
+  FaultyFileSystem files;
+  way.set_up(files);
+  files.skip_sync = kill_at != 0;
+  if (kill_at != 0) files.kill_at = kill_at;
+  try {
+    if (raster == "large")
+      write_geotiff(large_source(), target, large_options(way, files));
+    else
+      write_geotiff(small_source(), target, way.options(files));
+  } catch (const Error& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+  return 0;
+}
