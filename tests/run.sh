@@ -297,7 +297,8 @@ tsan_onetbb() {
   apt-get indextargets --format "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] \$(REPO_URI) \$(RELEASE) main" \
     'Identifier: Packages' | grep -E '/debian(-security)?/? ' | sort -u >"$area/sources.list"
   if [ ! -s "$area/sources.list" ]; then
-    echo "deb-src http://deb.debian.org/debian bookworm main" >"$area/sources.list"
+    echo "apt knows no Debian repository to take oneTBB's source from" >&2
+    return 1
   fi
   local apt=(apt-get -qq -o "Dir::Etc::sourcelist=$area/sources.list" -o Dir::Etc::sourceparts=/dev/null
     -o "Dir::State::lists=$area/lists" -o "Dir::Cache::archives=$area/archives" -o Dir::Cache::pkgcache=
