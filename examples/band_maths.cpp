@@ -56,8 +56,9 @@ Source made_up(std::uint64_t base) {
   info.width = 2000;
   info.type = weir::SampleType::uint16;
   return std::make_shared<weir::FunctionSource>(
-      info, 400, 400,
-      weir::each_sample(info, [base](std::uint64_t row, std::uint64_t, std::uint32_t) { return base + row; }));
+      info, 400, 400, weir::each_sample(info, [base](std::uint64_t row, std::uint64_t, std::uint32_t) {
+        return base + row;
+      }));
 }
 
 int main(int argc, char** argv) try {
@@ -66,8 +67,8 @@ int main(int argc, char** argv) try {
   const std::string path = argc > 3 ? argv[3] : "ndvi.tif";
 
   weir::Graph graph({.memory = 16 << 20});
-  // What the output needs to know: the raster, its chunks, and what a chunk takes besides its block - here the stored
-  // bytes and the pixels of both inputs.
+  // What the output needs to know: the raster, its chunks, and what a chunk takes besides its block - here
+  // the stored bytes and the pixels of both inputs.
   weir::StreamInput input = input_of(*red);
   input.info.type = weir::SampleType::float32;
   const std::uint64_t pixels = weir::BufferPool::charge(red->block_bytes());
@@ -81,12 +82,15 @@ int main(int argc, char** argv) try {
 
   auto reads = std::make_shared<std::atomic<std::uint64_t>>(0);
   auto requests = output.requests();
-  auto reds = read_chunks(graph, requests, red, reads,
-                          {output.bytes_per_chunk(red->fetch_bytes()), output.bytes_per_chunk(pixels)}, "red.");
-  auto nirs = read_chunks(graph, requests, nir, reads,
-                          {output.bytes_per_chunk(nir->fetch_bytes()), output.bytes_per_chunk(pixels)}, "nir.");
+  auto reds =
+      read_chunks(graph, requests, red, reads,
+                  {output.bytes_per_chunk(red->fetch_bytes()), output.bytes_per_chunk(pixels)}, "red.");
+  auto nirs =
+      read_chunks(graph, requests, nir, reads,
+                  {output.bytes_per_chunk(nir->fetch_bytes()), output.bytes_per_chunk(pixels)}, "nir.");
   auto pairs = graph.join("pairs", reds, nirs);
-  auto index = graph.transform<DecodedChunk>("ndvi", pairs, Ndvi{}, {.buffer_bytes_of_unit = output.block_bytes()});
+  auto index =
+      graph.transform<DecodedChunk>("ndvi", pairs, Ndvi{}, {.buffer_bytes_of_unit = output.block_bytes()});
   output.write(index);
   const weir::RunReport report = graph.run();
 

@@ -3,8 +3,8 @@
 //   chunks ──► decode ──► measure ──► statistics
 //   source     all cores  all cores   ordered sink
 //
-// Each chunk is measured on whatever core is free. The parts arrive in order, so the sum of floating-point numbers is
-// the same for any number of threads.
+// Each chunk is measured on whatever core is free. The parts arrive in order, so the sum of floating-point
+// numbers is the same for any number of threads.
 //
 // Output:
 //   36000000 pixels
@@ -41,8 +41,8 @@ Part measure(const weir::DecodedChunk& chunk) {
   return part;
 }
 
-// The sink: called one item at a time, in order; close() when everything has been delivered. A failed run never
-// gets there.
+// The sink: called one item at a time, in order; close() when everything has been delivered. A failed run
+// never gets there.
 struct Statistics {
   Part all;
   void operator()(const Part& part) {
@@ -65,15 +65,18 @@ int main() {
   const std::uint64_t cols = terrain->grid().cols.count();
 
   weir::Graph graph({.memory = 8 << 20});
-  auto chunks = graph.source<weir::ChunkRequest>(
-      "chunks",
-      [cols](std::uint64_t unit, weir::Emit<weir::ChunkRequest>& emit) {
-        emit(weir::ChunkRequest{{unit / cols, unit % cols}});
-      },
-      {.units = terrain->grid().count()});
-  const auto bytes = [charge = weir::BufferPool::charge(terrain->block_bytes())](std::uint64_t) { return charge; };
+  auto chunks =
+      graph.source<weir::ChunkRequest>("chunks",
+                                       [cols](std::uint64_t unit, weir::Emit<weir::ChunkRequest>& emit) {
+                                         emit(weir::ChunkRequest{{unit / cols, unit % cols}});
+                                       },
+                                       {.units = terrain->grid().count()});
+  const auto bytes = [charge = weir::BufferPool::charge(terrain->block_bytes())](std::uint64_t) {
+    return charge;
+  };
   auto blocks = read_chunks(graph, chunks, terrain, reads, {.fetch = {}, .decode = bytes});
-  auto parts = graph.transform<Part>("measure", blocks, [](const weir::DecodedChunk& chunk) { return measure(chunk); });
+  auto parts = graph.transform<Part>("measure", blocks,
+                                     [](const weir::DecodedChunk& chunk) { return measure(chunk); });
   graph.ordered_sink("statistics", parts, Statistics{});
 
   const weir::RunReport report = graph.run();

@@ -20,14 +20,15 @@ struct Square {
 int main() {
   weir::Graph graph({.memory = 1 << 20, .tokens = 2, .threads = 2});
 
-  // Four work units of three items each. A unit is what is admitted as one; tokens limit how many are in flight.
-  auto numbers = graph.source<std::uint64_t>(
-      "numbers",
-      [](std::uint64_t unit, weir::Emit<std::uint64_t>& emit) {
-        for (std::uint64_t i = 0; i < 3; ++i) emit(3 * unit + i);
-      },
-      {.units = 4, .items = 3, .item_bytes = sizeof(std::uint64_t)});
-  auto squares = graph.transform<std::uint64_t>("square", numbers, Square{}, {.item_bytes = sizeof(std::uint64_t)});
+  // Four work units of three items each. A unit is what is admitted as one; tokens limit how many are in
+  // flight.
+  auto numbers = graph.source<std::uint64_t>("numbers",
+                                             [](std::uint64_t unit, weir::Emit<std::uint64_t>& emit) {
+                                               for (std::uint64_t i = 0; i < 3; ++i) emit(3 * unit + i);
+                                             },
+                                             {.units = 4, .items = 3, .item_bytes = sizeof(std::uint64_t)});
+  auto squares =
+      graph.transform<std::uint64_t>("square", numbers, Square{}, {.item_bytes = sizeof(std::uint64_t)});
 
   // Squares are made in any order and arrive in that of the numbers.
   std::uint64_t received = 0;
@@ -37,5 +38,6 @@ int main() {
 
   const weir::RunReport report = graph.run();
   std::cout << "\n"
-            << received << " items in " << report.units << " units, at most " << report.tokens << " of them in flight\n";
+            << received << " items in " << report.units << " units, at most " << report.tokens
+            << " of them in flight\n";
 }

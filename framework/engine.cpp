@@ -373,7 +373,7 @@ void check_ledger(const Run& run, std::uint64_t bytes_in_use) {
 
 std::string onetbb_form(const NodeDescription& node, unsigned concurrency) {
   const std::string sequencer = needs_order(node) ? "sequencer_node -> " : "";
-  const std::string waiting = node.options.waits ? "function_node (gives tokens back) -> " : "";
+  const std::string waiting = node.options.waits ? "function_node -> " : "";
   const std::string limit = concurrency == 1 ? "serial" : fmt::format("concurrency {}", concurrency);
   if (node.options.lane == Lane::io)
     return fmt::format("{}{}async_node, serial; {} I/O thread{}", waiting, sequencer, concurrency,

@@ -5,8 +5,8 @@
 namespace weir {
 namespace {
 
-/// Texts come from outside too: file names, what() of other people's exceptions. Line breaks and other control
-/// characters become single spaces, none at the end.
+/// Texts come from outside too: file names, what() of other people's exceptions. Line breaks and other
+/// control characters become single spaces, none at the end.
 std::string one_line(std::string_view text) {
   std::string line;
   line.reserve(text.size());
@@ -53,6 +53,8 @@ void Error::compose() {
   if (!reason_.empty()) message_ += ": " + reason_;
 }
 
-std::string system_reason(int error_number) { return std::generic_category().message(error_number); }
+std::string system_reason(int error_number) {
+  return std::generic_category().message(error_number);
+}
 
 }  // namespace weir

@@ -248,21 +248,19 @@ std::string Graph::explain() const {
                       plan.engine == Engine::serial ? "serial" : "oneTBB", plan.threads,
                       plan.threads == 1 ? "" : "s");
   text += fmt::format("units       {}, {} in flight at most\n", plan.units, plan.tokens);
-  text += fmt::format("memory      {} allowed, {} at most used, {} is the smallest that works\n",
+  text += fmt::format("memory      {} allowed, at most {} used; {} is the smallest that works\n",
                       format_bytes(plan.memory), format_bytes(plan.peak), format_bytes(plan.smallest_memory));
   text += fmt::format("            {} standing, {} largest unit, {} carried over at most\n",
                       format_bytes(plan.standing_bytes), format_bytes(plan.largest_unit),
                       format_bytes(plan.largest_carried));
-  text +=
-      "\nnode          becomes in oneTBB                                  items out  bytes a unit    "
-      "standing\n";
-  text += fmt::format("{:<13} {:<48} {:>11} {:>13} {:>11}\n", "admission",
-                      "multifunction_node, serial, woken by leases", plan.units, "", "");
+  text += "\nnode           items out  bytes a unit    standing\n";
   for (std::size_t i = 0; i < nodes_.size(); ++i)
-    text += fmt::format("{:<13} {:<48} {:>11} {:>13} {:>11}\n", nodes_[i].name,
-                        engine::onetbb_form(nodes_[i], plan.concurrency[i]), plan.items[i],
+    text += fmt::format("{:<12} {:>11} {:>13} {:>11}\n", nodes_[i].name, plan.items[i],
                         plan.bytes[i] == 0 ? "-" : format_bytes(plan.bytes[i]),
                         plan.standing[i] == 0 ? "-" : format_bytes(plan.standing[i]));
+  text += "\nin oneTBB\n  admission  multifunction_node, serial, woken when bytes or tokens come back\n";
+  for (std::size_t i = 0; i < nodes_.size(); ++i)
+    text += fmt::format("  {:<10} {}\n", nodes_[i].name, engine::onetbb_form(nodes_[i], plan.concurrency[i]));
   text += "\nedges\n";
   for (const NodeDescription& node : nodes_) {
     if (node.kind == NodeKind::source) text += fmt::format("  admission -> {}: unit\n", node.name);

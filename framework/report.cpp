@@ -16,10 +16,18 @@ std::string json_string(const std::string& text) {
   std::string quoted = "\"";
   for (const char c : text) {
     switch (c) {
-      case '"': quoted += "\\\""; break;
-      case '\\': quoted += "\\\\"; break;
-      case '\n': quoted += "\\n"; break;
-      case '\t': quoted += "\\t"; break;
+      case '"':
+        quoted += "\\\"";
+        break;
+      case '\\':
+        quoted += "\\\\";
+        break;
+      case '\n':
+        quoted += "\\n";
+        break;
+      case '\t':
+        quoted += "\\t";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20)
           quoted += fmt::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
@@ -32,7 +40,9 @@ std::string json_string(const std::string& text) {
 
 std::string to_json(const RunReport& report) {
   std::string json = "{\n";
-  const auto add = [&json](const char* name, const auto& value) { json += fmt::format("  \"{}\": {},\n", name, value); };
+  const auto add = [&json](const char* name, const auto& value) {
+    json += fmt::format("  \"{}\": {},\n", name, value);
+  };
   add("engine", json_string(report.engine));
   add("threads", report.threads);
   add("threads_seen", report.threads_seen);
@@ -54,10 +64,12 @@ std::string to_json(const RunReport& report) {
   for (std::size_t i = 0; i < report.nodes.size(); ++i) {
     const NodeReport& node = report.nodes[i];
     json += fmt::format(
-        "{}\n    {{\"name\": {}, \"kind\": {}, \"concurrency\": {}, \"items_in\": {}, \"items_out\": {}, \"bytes_in\": {}, "
+        "{}\n    {{\"name\": {}, \"kind\": {}, \"concurrency\": {}, \"items_in\": {}, \"items_out\": {}, "
+        "\"bytes_in\": {}, "
         "\"bytes_out\": {}, \"busy_seconds\": {}, \"waiting_seconds\": {}, \"most_in_flight\": {}}}",
         i == 0 ? "" : ",", json_string(node.name), json_string(node.kind), node.concurrency, node.items_in,
-        node.items_out, node.bytes_in, node.bytes_out, node.busy_seconds, node.waiting_seconds, node.most_in_flight);
+        node.items_out, node.bytes_in, node.bytes_out, node.busy_seconds, node.waiting_seconds,
+        node.most_in_flight);
   }
   return json + "\n  ]\n}\n";
 }

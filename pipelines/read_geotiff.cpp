@@ -15,12 +15,13 @@ namespace weir {
 //  source   I/O lane  all cores  all cores
 //
 //  One unit and one item per chunk that the window touches. Sources that compute have no fetch.
-RunReport read_region(std::shared_ptr<const ChunkSource> source, const Window& window, const ReadTarget& target,
-                      const ReadOptions& options, const RunOptions& run) {
+RunReport read_region(std::shared_ptr<const ChunkSource> source, const Window& window,
+                      const ReadTarget& target, const ReadOptions& options, const RunOptions& run) {
   const RasterInfo& info = source->info();
   if (window.empty() || window.height > info.height || window.row > info.height - window.height ||
       window.width > info.width || window.col > info.width - window.width)
-    throw Error::usage("read", fmt::format("window {},{},{},{}", window.col, window.row, window.width, window.height),
+    throw Error::usage("read",
+                       fmt::format("window {},{},{},{}", window.col, window.row, window.width, window.height),
                        fmt::format("the raster is {} x {} pixels", info.width, info.height));
   const ChunkGrid& grid = source->grid();
   const ChunkIndex first{grid.rows.piece_at(window.row), grid.cols.piece_at(window.col)};
@@ -49,8 +50,8 @@ RunReport read_region(std::shared_ptr<const ChunkSource> source, const Window& w
   return report;
 }
 
-RunReport read_geotiff(const std::string& path, const Window& window, const ReadTarget& target, const ReadOptions& options,
-                       const RunOptions& run) {
+RunReport read_geotiff(const std::string& path, const Window& window, const ReadTarget& target,
+                       const ReadOptions& options, const RunOptions& run) {
   return read_region(std::make_shared<const TiffSource>(path), window, target, options, run);
 }
 

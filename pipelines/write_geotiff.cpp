@@ -10,27 +10,30 @@ namespace weir {
 //  source   I/O lane  all cores  one at a     lists   all cores    ordered, I/O lane
 //                                time         runs
 //
-//  plan      ChunkRequest   the chunks that a unit of the band plan reads              nodes/raster/chunk_nodes.hpp
-//  fetch     FetchedChunk   their stored bytes (sources that compute have no such step)
-//  decode    DecodedChunk   their pixels
-//  assemble  Band           handles of all chunks that the unit's tiles touch          nodes/raster/assemble_bands.hpp
-//  cut       TileRun        which tiles travel together                                nodes/raster/cut_tiles.hpp
-//  compress  EncodedTiles   cut out of the band, predictor, codec: one task            nodes/codecs/compress_tiles.hpp
-//  tif                      appended in file order; directory, sync, name at the end   nodes/tiff/write_tiff.hpp
-GeotiffWrite::GeotiffWrite(std::shared_ptr<const ChunkSource> source, std::string path, const WriteGeotiffOptions& options)
+//  plan      ChunkRequest   the chunks that a unit of the band plan reads nodes/raster/chunk_nodes.hpp fetch
+//  FetchedChunk   their stored bytes (sources that compute have no such step) decode    DecodedChunk   their
+//  pixels assemble  Band           handles of all chunks that the unit's tiles touch
+//  nodes/raster/assemble_bands.hpp cut       TileRun        which tiles travel together
+//  nodes/raster/cut_tiles.hpp compress  EncodedTiles   cut out of the band, predictor, codec: one task
+//  nodes/codecs/compress_tiles.hpp tif                      appended in file order; directory, sync, name at
+//  the end   nodes/tiff/write_tiff.hpp
+GeotiffWrite::GeotiffWrite(std::shared_ptr<const ChunkSource> source, std::string path,
+                           const WriteGeotiffOptions& options)
     : source_(std::move(source)),
       path_(std::move(path)),
       reads_(std::make_shared<std::atomic<std::uint64_t>>(0)),
       graph_(std::make_unique<Graph>(options.graph)),
       stream_(*graph_, input_of(*source_), path_, options) {
   auto requests = stream_.requests();
-  auto chunks = read_chunks(*graph_, requests, source_, reads_,
-                            {.fetch = stream_.bytes_per_chunk(source_->fetch_bytes()),
-                             .decode = stream_.block_bytes()});
+  auto chunks = read_chunks(
+      *graph_, requests, source_, reads_,
+      {.fetch = stream_.bytes_per_chunk(source_->fetch_bytes()), .decode = stream_.block_bytes()});
   stream_.write(chunks);
 }
 
-std::string GeotiffWrite::explain() const { return stream_.plan().explain() + graph_->explain(); }
+std::string GeotiffWrite::explain() const {
+  return stream_.plan().explain() + graph_->explain();
+}
 
 RunReport GeotiffWrite::run(const RunOptions& run) {
   RunReport report = graph_->run(run);

@@ -18,12 +18,14 @@
 namespace weir {
 namespace {
 
-/// NumPy's .npy header, version 1.0 (numpy.lib.format): magic, version, length, a Python dict, padded to 64 bytes.
+/// NumPy's .npy header, version 1.0 (numpy.lib.format): magic, version, length, a Python dict, padded to 64
+/// bytes.
 std::string npy_header(const RasterInfo& info) {
   const char kind = is_floating(info.type) ? 'f' : is_signed_integer(info.type) ? 'i' : 'u';
   const char order = bytes_of(info.type) == 1 ? '|' : std::endian::native == std::endian::little ? '<' : '>';
-  const std::string shape = info.samples == 1 ? fmt::format("({}, {})", info.height, info.width)
-                                              : fmt::format("({}, {}, {})", info.height, info.width, info.samples);
+  const std::string shape = info.samples == 1
+                                ? fmt::format("({}, {})", info.height, info.width)
+                                : fmt::format("({}, {}, {})", info.height, info.width, info.samples);
   std::string dict = fmt::format("{{'descr': '{}{}{}', 'fortran_order': False, 'shape': {}, }}", order, kind,
                                  bytes_of(info.type), shape);
   dict.resize((10 + dict.size() + 1 + 63) / 64 * 64 - 10 - 1, ' ');
@@ -41,8 +43,8 @@ std::string npy_header(const RasterInfo& info) {
 //                                time         runs    cores
 //
 //  The streaming write of write_geotiff with one-row strips and no codec.
-RunReport write_rows(std::shared_ptr<const ChunkSource> source, const std::string& path, const WriteRowsOptions& options,
-                     const RunOptions& run) {
+RunReport write_rows(std::shared_ptr<const ChunkSource> source, const std::string& path,
+                     const WriteRowsOptions& options, const RunOptions& run) {
   const GraphOptions limits = resolved(options.graph);
   const RasterInfo& info = source->info();
   TileEncoding rows;
@@ -54,30 +56,34 @@ RunReport write_rows(std::shared_ptr<const ChunkSource> source, const std::strin
   const std::uint64_t run_rows = tiles_per_run(rows.tiles, rows.raw_tile_bytes());
   const CompressTiles copy(rows, run_rows);
   const auto set = options.concurrency.find("decode");
-  const std::uint64_t slots = limits.engine == Engine::serial ? 1 : set != options.concurrency.end() ? set->second : limits.threads;
-  const StreamPlan stream = plan_stream(input_of(*source), rows.tiles, rows.max_tile_bytes(), run_rows, limits,
-                                        source->standing_bytes() + slots * source->local_bytes());
+  const std::uint64_t slots = limits.engine == Engine::serial    ? 1
+                              : set != options.concurrency.end() ? set->second
+                                                                 : limits.threads;
+  const StreamPlan stream = plan_stream(input_of(*source), rows.tiles, rows.max_tile_bytes(), run_rows,
+                                        limits, source->standing_bytes() + slots * source->local_bytes());
   auto reads = std::make_shared<std::atomic<std::uint64_t>>(0);
 
   Graph graph(limits);
-  auto requests = graph.source<ChunkRequest>("plan", PlanChunks(stream.bands),
-                                             {.concurrency = 1,
-                                              .units = stream.bands->units(),
-                                              .items_of_unit = [stream](std::uint64_t unit) { return stream.requests(unit); },
-                                              .standing_bytes = source->standing_bytes()});
+  auto requests = graph.source<ChunkRequest>(
+      "plan", PlanChunks(stream.bands),
+      {.concurrency = 1,
+       .units = stream.bands->units(),
+       .items_of_unit = [stream](std::uint64_t unit) { return stream.requests(unit); },
+       .standing_bytes = source->standing_bytes()});
   auto chunks = read_chunks(graph, requests, source, reads,
                             {.fetch = [stream, bytes = source->fetch_bytes()](
                                           std::uint64_t unit) { return stream.chunk_count(unit) * bytes; },
                              .decode = [stream](std::uint64_t unit) { return stream.block_bytes(unit); }});
-  auto bands = graph.expand<Band>("assemble", chunks, AssembleBands(stream.bands),
-                                  {.items_of_unit = [](std::uint64_t) { return std::uint64_t{1}; },
-                                   .carried_bytes = [stream](std::uint64_t unit) { return stream.carried_bytes(unit); }});
-  auto runs = graph.expand<TileRun>("cut", bands, CutTiles(stream.bands, stream.runs),
-                                    {.concurrency = 1,
-                                     .items_of_unit = [stream](std::uint64_t unit) { return stream.run_count(unit); }});
-  auto copied = graph.transform<EncodedTiles>("copy", runs, copy, {.buffer_bytes_of_unit = [stream](std::uint64_t unit) {
-                                                return stream.encoded_bytes(unit);
-                                              }});
+  auto bands = graph.expand<Band>(
+      "assemble", chunks, AssembleBands(stream.bands),
+      {.items_of_unit = [](std::uint64_t) { return std::uint64_t{1}; },
+       .carried_bytes = [stream](std::uint64_t unit) { return stream.carried_bytes(unit); }});
+  auto runs = graph.expand<TileRun>(
+      "cut", bands, CutTiles(stream.bands, stream.runs),
+      {.concurrency = 1, .items_of_unit = [stream](std::uint64_t unit) { return stream.run_count(unit); }});
+  auto copied = graph.transform<EncodedTiles>(
+      "copy", runs, copy,
+      {.buffer_bytes_of_unit = [stream](std::uint64_t unit) { return stream.encoded_bytes(unit); }});
   const std::string header = options.format == RowsFormat::npy ? npy_header(info) : std::string();
   graph.ordered_sink("file", copied, WriteRows(header, path, options.overwrite, *options.files));
   for (const auto& [node, concurrency] : options.concurrency) graph.set_concurrency(node, concurrency);

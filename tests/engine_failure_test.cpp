@@ -236,6 +236,17 @@ TEST_CASE("the first error is kept, with its own place") {
   }
 }
 
+TEST_CASE("an error that knows its place already keeps it") {
+  for (const Setup& setup : setups()) {
+    Graph graph(setup.options());
+    auto numbers = graph.source<Number>("numbers", Count{}, Count{}.options(3));
+    graph.ordered_sink("outer", numbers, [](const Number&) {
+      throw Error("read", "it", "no").at("inner", "tile 7");  // as from a graph that the node runs itself
+    });
+    CHECK(std::string(error_of(graph).what()) == "node inner, tile 7: cannot read it: no");
+  }
+}
+
 TEST_CASE("a value whose name cannot be made is named by its ticket") {
   for (const Setup& setup : setups()) {
     Graph graph(setup.options());

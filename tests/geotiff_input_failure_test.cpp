@@ -228,7 +228,7 @@ void fail_each_read(std::size_t least, const std::string& reason, RunOnce run_on
       const Leaks leaks;
       bool came = true;
       std::size_t k = 1;
-      for (; came; ++k) {
+      for (;; ++k) {
         CAPTURE(k);
         Target target;
         const Ending ending =
@@ -241,6 +241,7 @@ void fail_each_read(std::size_t least, const std::string& reason, RunOnce run_on
           CHECK((!ending.error && target.is_right()));
         leaks.check_files();
         check_next_read(input.path, engine);
+        if (!came) break;
       }
       CHECK(k > least);
       CHECK(content(input.path) == good_bytes(codec));

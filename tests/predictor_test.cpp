@@ -43,12 +43,14 @@ Bytes floating_point_reference(const Bytes& raw, const RowLayout& layout) {
   for (std::size_t row = 0; row < raw.size(); row += row_bytes) {
     for (std::size_t i = 0; i < count; ++i)
       for (std::size_t significance = 0; significance < layout.sample_bytes; ++significance) {
-        const std::size_t byte =
-            std::endian::native == std::endian::little ? layout.sample_bytes - 1 - significance : significance;
+        const std::size_t byte = std::endian::native == std::endian::little
+                                     ? layout.sample_bytes - 1 - significance
+                                     : significance;
         planes[row + significance * count + i] = raw[row + i * layout.sample_bytes + byte];
       }
     for (std::size_t i = 0; i < row_bytes; ++i) {
-      const unsigned before = i < layout.samples ? 0 : std::to_integer<unsigned>(planes[row + i - layout.samples]);
+      const unsigned before =
+          i < layout.samples ? 0 : std::to_integer<unsigned>(planes[row + i - layout.samples]);
       out[row + i] = static_cast<std::byte>(std::to_integer<unsigned>(planes[row + i]) - before);
     }
   }
@@ -59,16 +61,21 @@ Bytes reference(Predictor predictor, const Bytes& raw, const RowLayout& layout) 
   if (predictor == Predictor::none) return raw;
   if (predictor == Predictor::floating_point) return floating_point_reference(raw, layout);
   switch (layout.sample_bytes) {
-    case 1: return horizontal_reference<std::uint8_t>(raw, layout);
-    case 2: return horizontal_reference<std::uint16_t>(raw, layout);
-    case 4: return horizontal_reference<std::uint32_t>(raw, layout);
-    default: return horizontal_reference<std::uint64_t>(raw, layout);
+    case 1:
+      return horizontal_reference<std::uint8_t>(raw, layout);
+    case 2:
+      return horizontal_reference<std::uint16_t>(raw, layout);
+    case 4:
+      return horizontal_reference<std::uint32_t>(raw, layout);
+    default:
+      return horizontal_reference<std::uint64_t>(raw, layout);
   }
 }
 
 Bytes swapped(const Bytes& raw, std::uint32_t sample_bytes) {
   Bytes out(raw.size());
-  for (std::size_t i = 0; i < raw.size(); ++i) out[i] = raw[i / sample_bytes * sample_bytes + (sample_bytes - 1 - i % sample_bytes)];
+  for (std::size_t i = 0; i < raw.size(); ++i)
+    out[i] = raw[i / sample_bytes * sample_bytes + (sample_bytes - 1 - i % sample_bytes)];
   return out;
 }
 
@@ -78,7 +85,8 @@ void for_each_layout(Check&& check) {
     for (std::uint32_t samples : {1u, 2u, 3u, 4u, 5u, 7u, 16u, 17u, 19u, 33u})
       for (std::uint32_t sample_bytes : {1u, 2u, 4u, 8u})
         for (Predictor predictor : {Predictor::none, Predictor::horizontal, Predictor::floating_point})
-          if (predictor != Predictor::floating_point || sample_bytes > 1) check(predictor, RowLayout{width, samples, sample_bytes});
+          if (predictor != Predictor::floating_point || sample_bytes > 1)
+            check(predictor, RowLayout{width, samples, sample_bytes});
 }
 
 TEST_CASE("predictors give what the specification's formula gives, for any width, samples and sample size") {
@@ -134,7 +142,8 @@ TEST_CASE("predictors touch nothing outside their rows") {
     Bytes rows(bytes + 2 * fence, mark), scratch(layout.row_bytes() + 2 * fence, mark);
     const Bytes raw = random_bytes(bytes, 5);
     std::copy(raw.begin(), raw.end(), rows.begin() + fence);
-    const std::span<std::byte> inner(rows.data() + fence, bytes), inner_scratch(scratch.data() + fence, layout.row_bytes());
+    const std::span<std::byte> inner(rows.data() + fence, bytes),
+        inner_scratch(scratch.data() + fence, layout.row_bytes());
     apply_predictor(predictor, layout, inner, inner_scratch);
     undo_predictor(predictor, layout, inner, inner_scratch);
     CHECK(std::equal(raw.begin(), raw.end(), inner.begin()));

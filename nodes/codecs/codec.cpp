@@ -18,8 +18,9 @@ struct CodecName {
   std::string_view name;
 };
 constexpr std::array codec_names = {
-    CodecName{CodecId::none, "none"},         CodecName{CodecId::lzw, "lzw"},   CodecName{CodecId::deflate, "deflate"},
-    CodecName{CodecId::packbits, "packbits"}, CodecName{CodecId::zstd, "zstd"},
+    CodecName{CodecId::none, "none"},       CodecName{CodecId::lzw, "lzw"},
+    CodecName{CodecId::deflate, "deflate"}, CodecName{CodecId::packbits, "packbits"},
+    CodecName{CodecId::zstd, "zstd"},
 };
 
 struct EngineName {
@@ -57,7 +58,8 @@ class CopyDecoder : public Decoder {
 
 void require_level(int level, int highest, std::string_view codec) {
   if (level < 1 || level > highest)
-    throw Error::usage("use", fmt::format("{} level {}", codec, level), fmt::format("its levels are 1 to {}", highest));
+    throw Error::usage("use", fmt::format("{} level {}", codec, level),
+                       fmt::format("its levels are 1 to {}", highest));
 }
 
 CodecSpec resolved_deflate(CodecSpec spec) {
@@ -106,7 +108,8 @@ CodecSpec resolved(const CodecSpec& spec) {
                        fmt::format("the codec is {}", name_of(spec.id)));
   CodecSpec result = spec;
   switch (spec.id) {
-    case CodecId::deflate: return resolved_deflate(spec);
+    case CodecId::deflate:
+      return resolved_deflate(spec);
     case CodecId::zstd:
       if (!result.level) result.level = default_zstd_level;
       require_level(*result.level, highest_zstd_level, "zstd");
@@ -115,7 +118,8 @@ CodecSpec resolved(const CodecSpec& spec) {
     case CodecId::lzw:
     case CodecId::packbits:
       if (spec.level)
-        throw Error::usage("use", fmt::format("{} level {}", name_of(spec.id), *spec.level), "this codec has no levels");
+        throw Error::usage("use", fmt::format("{} level {}", name_of(spec.id), *spec.level),
+                           "this codec has no levels");
       return result;
   }
   throw Error::usage("use", fmt::format("codec {}", static_cast<int>(spec.id)), "it is not known");
@@ -123,55 +127,75 @@ CodecSpec resolved(const CodecSpec& spec) {
 
 std::uint64_t max_encoded_bytes(const CodecSpec& spec, std::uint64_t raw) {
   switch (spec.id) {
-    case CodecId::none: return raw;
-    case CodecId::deflate: return codec_parts::max_deflate_bytes(spec.engine, raw);
-    case CodecId::zstd: return codec_parts::max_zstd_bytes(raw);
+    case CodecId::none:
+      return raw;
+    case CodecId::deflate:
+      return codec_parts::max_deflate_bytes(spec.engine, raw);
+    case CodecId::zstd:
+      return codec_parts::max_zstd_bytes(raw);
     case CodecId::lzw:
-    case CodecId::packbits: return codec_parts::max_tiff_memory_bytes(spec, raw);
+    case CodecId::packbits:
+      return codec_parts::max_tiff_memory_bytes(spec, raw);
   }
   return raw;
 }
 
 std::uint64_t encoder_scratch_bytes(const CodecSpec& spec, std::uint64_t raw) {
   switch (spec.id) {
-    case CodecId::none: return 0;
-    case CodecId::deflate: return codec_parts::deflate_encoder_scratch_bytes(spec);
-    case CodecId::zstd: return codec_parts::zstd_encoder_scratch_bytes(spec.level.value(), raw);
+    case CodecId::none:
+      return 0;
+    case CodecId::deflate:
+      return codec_parts::deflate_encoder_scratch_bytes(spec);
+    case CodecId::zstd:
+      return codec_parts::zstd_encoder_scratch_bytes(spec.level.value(), raw);
     case CodecId::lzw:
-    case CodecId::packbits: return codec_parts::tiff_memory_scratch_bytes();
+    case CodecId::packbits:
+      return codec_parts::tiff_memory_scratch_bytes();
   }
   return 0;
 }
 
 std::unique_ptr<Encoder> make_encoder(const CodecSpec& spec, std::uint64_t raw, const Scratch& scratch) {
   switch (spec.id) {
-    case CodecId::none: return std::make_unique<CopyEncoder>();
-    case CodecId::deflate: return codec_parts::make_deflate_encoder(spec, scratch);
-    case CodecId::zstd: return codec_parts::make_zstd_encoder(spec.level.value(), raw, scratch);
+    case CodecId::none:
+      return std::make_unique<CopyEncoder>();
+    case CodecId::deflate:
+      return codec_parts::make_deflate_encoder(spec, scratch);
+    case CodecId::zstd:
+      return codec_parts::make_zstd_encoder(spec.level.value(), raw, scratch);
     case CodecId::lzw:
-    case CodecId::packbits: return codec_parts::make_tiff_memory_encoder(spec);
+    case CodecId::packbits:
+      return codec_parts::make_tiff_memory_encoder(spec);
   }
   throw Error::usage("use", fmt::format("codec {}", static_cast<int>(spec.id)), "it is not known");
 }
 
 std::uint64_t decoder_scratch_bytes(CodecId id) {
   switch (id) {
-    case CodecId::none: return 0;
-    case CodecId::deflate: return codec_parts::deflate_decoder_scratch_bytes();
-    case CodecId::zstd: return codec_parts::zstd_decoder_scratch_bytes();
+    case CodecId::none:
+      return 0;
+    case CodecId::deflate:
+      return codec_parts::deflate_decoder_scratch_bytes();
+    case CodecId::zstd:
+      return codec_parts::zstd_decoder_scratch_bytes();
     case CodecId::lzw:
-    case CodecId::packbits: return codec_parts::tiff_memory_scratch_bytes();
+    case CodecId::packbits:
+      return codec_parts::tiff_memory_scratch_bytes();
   }
   return 0;
 }
 
 std::unique_ptr<Decoder> make_decoder(CodecId id, const Scratch& scratch) {
   switch (id) {
-    case CodecId::none: return std::make_unique<CopyDecoder>();
-    case CodecId::deflate: return codec_parts::make_deflate_decoder(scratch);
-    case CodecId::zstd: return codec_parts::make_zstd_decoder(scratch);
+    case CodecId::none:
+      return std::make_unique<CopyDecoder>();
+    case CodecId::deflate:
+      return codec_parts::make_deflate_decoder(scratch);
+    case CodecId::zstd:
+      return codec_parts::make_zstd_decoder(scratch);
     case CodecId::lzw:
-    case CodecId::packbits: return codec_parts::make_tiff_memory_decoder(id);
+    case CodecId::packbits:
+      return codec_parts::make_tiff_memory_decoder(id);
   }
   throw Error("decode", fmt::format("codec {}", static_cast<int>(id)), "it is not known");
 }

@@ -14,7 +14,9 @@
 namespace weir::codec_parts {
 
 /// What one scratch block of `bytes` costs in a pool: its header and its rounding.
-constexpr std::uint64_t scratch_block_bytes(std::uint64_t bytes) { return bytes + 128; }
+constexpr std::uint64_t scratch_block_bytes(std::uint64_t bytes) {
+  return bytes + 128;
+}
 
 /// Scratch memory that goes back by itself.
 class ScratchBlock {
@@ -26,7 +28,9 @@ class ScratchBlock {
     if (data_ == nullptr) throw Error("allocate", what, "out of memory");
   }
   ScratchBlock(ScratchBlock&& other) noexcept
-      : scratch_(std::move(other.scratch_)), data_(std::exchange(other.data_, nullptr)), bytes_(other.bytes_) {}
+      : scratch_(std::move(other.scratch_)),
+        data_(std::exchange(other.data_, nullptr)),
+        bytes_(other.bytes_) {}
   ScratchBlock& operator=(ScratchBlock&& other) noexcept {
     std::swap(scratch_, other.scratch_);
     std::swap(data_, other.data_);

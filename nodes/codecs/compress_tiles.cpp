@@ -11,7 +11,8 @@ namespace {
 class ScratchBlock {
  public:
   ScratchBlock(const Scratch& scratch, std::size_t bytes) : scratch_(scratch), bytes_(bytes) {
-    if (bytes > 0 && (data_ = static_cast<std::byte*>(scratch_.allocate(bytes))) == nullptr) throw std::bad_alloc();
+    if (bytes > 0 && (data_ = static_cast<std::byte*>(scratch_.allocate(bytes))) == nullptr)
+      throw std::bad_alloc();
   }
   ~ScratchBlock() {
     if (data_ != nullptr) scratch_.release(data_);
@@ -29,14 +30,15 @@ class ScratchBlock {
 // A scratch block's own rounding and header.
 constexpr std::uint64_t block_overhead = 192;
 
-// Runs that wait for their place are made compact, in steps of this size so that freed blocks fit the next one.
+// Runs that wait for their place are made compact, in steps of this size so that freed blocks fit the next
+// one.
 constexpr std::size_t compact_step = 32 * 1024;
 
 }  // namespace
 
 struct CompressTiles::ThreadLocal : CompressTiles::Local {
-  ThreadLocal(const Scratch& scratch, const CodecSpec& codec, std::uint64_t raw_bytes, std::uint64_t row_bytes,
-              std::uint64_t run_bytes)
+  ThreadLocal(const Scratch& scratch, const CodecSpec& codec, std::uint64_t raw_bytes,
+              std::uint64_t row_bytes, std::uint64_t run_bytes)
       : raw(scratch, raw_bytes), row(scratch, row_bytes), run(scratch, run_bytes) {
     if (codec.id != CodecId::none) encoder = make_encoder(codec, raw_bytes, scratch);
   }
@@ -51,7 +53,8 @@ CompressTiles::CompressTiles(TileEncoding encoding, std::uint64_t run_tiles)
       max_tile_bytes_(encoding_.max_tile_bytes()),
       row_bytes_(encoding_.predictor == Predictor::none
                      ? 0
-                     : encoding_.tiles.tile_width * encoding_.samples_per_tile() * bytes_of(encoding_.type)) {}
+                     : encoding_.tiles.tile_width * encoding_.samples_per_tile() * bytes_of(encoding_.type)) {
+}
 
 std::uint64_t CompressTiles::slot_bytes() const {
   if (encoding_.codec.id == CodecId::none) return 0;
@@ -60,8 +63,10 @@ std::uint64_t CompressTiles::slot_bytes() const {
 }
 
 std::unique_ptr<CompressTiles::Local> CompressTiles::make_local(const Scratch& scratch) const {
-  if (encoding_.codec.id == CodecId::none) return std::make_unique<ThreadLocal>(scratch, encoding_.codec, 0, 0, 0);
-  return std::make_unique<ThreadLocal>(scratch, encoding_.codec, raw_tile_bytes_, row_bytes_, run_tiles_ * max_tile_bytes_);
+  if (encoding_.codec.id == CodecId::none)
+    return std::make_unique<ThreadLocal>(scratch, encoding_.codec, 0, 0, 0);
+  return std::make_unique<ThreadLocal>(scratch, encoding_.codec, raw_tile_bytes_, row_bytes_,
+                                       run_tiles_ * max_tile_bytes_);
 }
 
 EncodedTiles CompressTiles::operator()(const TileRun& run, Local& base, const Context& context) const {
@@ -69,8 +74,9 @@ EncodedTiles CompressTiles::operator()(const TileRun& run, Local& base, const Co
   EncodedTiles encoded;
   encoded.first_tile = run.first_tile;
   encoded.sizes.reserve(run.count);
-  // A run that waits for rows above it holds its bytes for long: it is encoded in scratch first, and takes only what it
-  // needs. The others go straight to a buffer of the worst case, which is free again in a moment.
+  // A run that waits for rows above it holds its bytes for long: it is encoded in scratch first, and takes
+  // only what it needs. The others go straight to a buffer of the worst case, which is free again in a
+  // moment.
   const bool is_compact = run.waits && encoding_.codec.id != CodecId::none;
   if (!is_compact) encoded.bytes = context.buffer(run.count * max_tile_bytes_);
   const std::span<std::byte> out = is_compact ? local.run.span() : encoded.bytes.span();
@@ -89,7 +95,8 @@ EncodedTiles CompressTiles::operator()(const TileRun& run, Local& base, const Co
   return encoded;
 }
 
-std::size_t CompressTiles::encode(const TileRun& run, std::uint64_t index, ThreadLocal& local, std::span<std::byte> out) const {
+std::size_t CompressTiles::encode(const TileRun& run, std::uint64_t index, ThreadLocal& local,
+                                  std::span<std::byte> out) const {
   const TileLayout& tiles = encoding_.tiles;
   const std::uint64_t row = run.tile_row + (run.is_vertical ? index : 0);
   const std::uint64_t col = run.tile_col + (run.is_vertical ? 0 : index);
@@ -105,7 +112,8 @@ std::size_t CompressTiles::encode(const TileRun& run, std::uint64_t index, Threa
   const std::span<std::byte> raw = local.raw.span().first(raw_bytes);
   cut_tile(*run.band, window, run.plane, samples, encoding_.fill, raw.data());
   apply_predictor(encoding_.predictor,
-                  {window.width, samples, static_cast<std::uint32_t>(bytes_of(encoding_.type))}, raw, local.row.span());
+                  {window.width, samples, static_cast<std::uint32_t>(bytes_of(encoding_.type))}, raw,
+                  local.row.span());
   return local.encoder->encode(raw, out);
 }
 

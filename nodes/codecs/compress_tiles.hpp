@@ -17,8 +17,8 @@ struct TileEncoding {
   CodecSpec codec;  ///< resolved
   Predictor predictor = Predictor::none;
   TileLayout tiles;
-  bool pads_last_row = true;    ///< tiles are always full; the last strip holds only its rows
-  std::uint32_t samples = 1;    ///< of the raster, per pixel
+  bool pads_last_row = true;  ///< tiles are always full; the last strip holds only its rows
+  std::uint32_t samples = 1;  ///< of the raster, per pixel
   SampleType type = SampleType::uint8;
   Fill fill;
 
@@ -29,9 +29,9 @@ struct TileEncoding {
   std::uint64_t max_tile_bytes() const { return max_encoded_bytes(codec, raw_tile_bytes()); }
 };
 
-/// Cuts each tile of a run out of its band, applies the predictor and encodes it: one task, so that the tile stays in
-/// the core's cache from the first step to the last. Encoder and raw tile are kept per thread. Without a codec the
-/// pixels go straight to the output buffer.
+/// Cuts each tile of a run out of its band, applies the predictor and encodes it: one task, so that the tile
+/// stays in the core's cache from the first step to the last. Encoder and raw tile are kept per thread.
+/// Without a codec the pixels go straight to the output buffer.
 class CompressTiles {
  public:
   /// Encoder and scratch of one thread.
@@ -52,7 +52,8 @@ class CompressTiles {
 
  private:
   struct ThreadLocal;
-  std::size_t encode(const TileRun& run, std::uint64_t index, ThreadLocal& local, std::span<std::byte> out) const;
+  std::size_t encode(const TileRun& run, std::uint64_t index, ThreadLocal& local,
+                     std::span<std::byte> out) const;
 
   TileEncoding encoding_;
   std::uint64_t run_tiles_, raw_tile_bytes_, max_tile_bytes_, row_bytes_;

@@ -20,8 +20,8 @@
 
 namespace weir {
 
-// What the engines do, on 256x256 tiles of one core (AMD EPYC, g++ 12 -O3; zlib 1.2.13, libdeflate 1.14, ISA-L 2.30): raw
-// MB per CPU-second, and ratio. uint16 with predictor 2, float32 with predictor 3.
+// What the engines do, on 256x256 tiles of one core (AMD EPYC, g++ 12 -O3; zlib 1.2.13, libdeflate 1.14,
+// ISA-L 2.30): raw MB per CPU-second, and ratio. uint16 with predictor 2, float32 with predictor 3.
 //
 //                  terrain, dm    Landsat       terrain, cm    terrain        DEM, upsampled
 //                  uint16         uint16        float32        float32        float32
@@ -38,10 +38,11 @@ namespace weir {
 //   zlib 6          12  1.858      11  2.460     39  1.913      40  1.770      44  1.999
 //   zlib 9          10  1.860       4  2.467      6  1.930       6  1.784      14  2.012
 //
-// The default is the fastest point whose files are within 2 % of zlib 6's on average, which is what writers make unless
-// told: libdeflate 1 (1.6 % larger, at 5 to 20 times the speed). ISA-L's best, level 2, is 3.1 % larger at 1.4 to 2.7
-// times libdeflate 1: worth asking for, and the default where libdeflate is missing, for it beats zlib 1 in both. With
-// zlib alone, level 4 (0.7 % larger over all five, and smaller on uint16) has 1.7 to 6 times the speed of level 6.
+// The default is the fastest point whose files are within 2 % of zlib 6's on average, which is what writers
+// make unless told: libdeflate 1 (1.6 % larger, at 5 to 20 times the speed). ISA-L's best, level 2, is 3.1 %
+// larger at 1.4 to 2.7 times libdeflate 1: worth asking for, and the default where libdeflate is missing, for
+// it beats zlib 1 in both. With zlib alone, level 4 (0.7 % larger over all five, and smaller on uint16)
+// has 1.7 to 6 times the speed of level 6.
 namespace {
 constexpr int default_libdeflate_level = 1;
 constexpr int default_isal_level = 2;
@@ -63,17 +64,23 @@ namespace codec_parts {
 
 int default_deflate_level(DeflateEngine engine) {
   switch (engine) {
-    case DeflateEngine::libdeflate: return default_libdeflate_level;
-    case DeflateEngine::isal: return default_isal_level;
-    default: return default_zlib_level;
+    case DeflateEngine::libdeflate:
+      return default_libdeflate_level;
+    case DeflateEngine::isal:
+      return default_isal_level;
+    default:
+      return default_zlib_level;
   }
 }
 
 int highest_deflate_level(DeflateEngine engine) {
   switch (engine) {
-    case DeflateEngine::libdeflate: return 12;
-    case DeflateEngine::isal: return 3;
-    default: return 9;
+    case DeflateEngine::libdeflate:
+      return 12;
+    case DeflateEngine::isal:
+      return 3;
+    default:
+      return 9;
   }
 }
 
@@ -103,21 +110,26 @@ Error cannot_encode(std::size_t raw, DeflateEngine engine, std::string_view reas
 void* zlib_allocate(void* opaque, uInt items, uInt size) {
   return static_cast<const Scratch*>(opaque)->allocate(std::size_t{items} * size);
 }
-void zlib_release(void* opaque, void* block) { static_cast<const Scratch*>(opaque)->release(block); }
+void zlib_release(void* opaque, void* block) {
+  static_cast<const Scratch*>(opaque)->release(block);
+}
 
 // Plain memory that is counted as a pool would count it; `opaque` is the count.
 void* zlib_count(void* opaque, uInt items, uInt size) {
   *static_cast<std::uint64_t*>(opaque) += scratch_block_bytes(std::uint64_t{items} * size);
   return std::calloc(items, size);
 }
-void zlib_count_release(void*, void* block) { std::free(block); }
+void zlib_count_release(void*, void* block) {
+  std::free(block);
+}
 
 // zlib's defaults: what zlib's bounds and everybody's files assume.
 int start_deflate(z_stream& stream, int level) {
   return deflateInit2(&stream, level, Z_DEFLATED, MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
 }
 
-// What a zlib stream takes, asked from the library itself: it differs between zlib versions and their replacements.
+// What a zlib stream takes, asked from the library itself: it differs between zlib versions and their
+// replacements.
 std::uint64_t zlib_encoder_bytes(int level) {
   std::uint64_t counted = 0;
   z_stream stream = {};
@@ -154,7 +166,8 @@ class ZlibEncoder : public Encoder {
   ~ZlibEncoder() override { (void)deflateEnd(&stream_); }  // says only that data was pending
 
   std::size_t encode(std::span<const std::byte> raw, std::span<std::byte> out) override {
-    if (deflateReset(&stream_) != Z_OK) throw cannot_encode(raw.size(), DeflateEngine::zlib, "the stream is broken");
+    if (deflateReset(&stream_) != Z_OK)
+      throw cannot_encode(raw.size(), DeflateEngine::zlib, "the stream is broken");
     std::size_t taken = 0, made = 0;
     for (;;) {
       const std::size_t in_step = std::min(raw.size() - taken, zlib_step);
@@ -181,8 +194,9 @@ class ZlibEncoder : public Encoder {
 
 #ifdef WEIR_WITH_LIBDEFLATE
 
-// libdeflate (before 1.19) has one allocator for the whole process. Ours looks at what the calling thread is about:
-// inside a LibdeflateMemory it takes from its scratch or counts; everywhere else it is malloc, as before.
+// libdeflate (before 1.19) has one allocator for the whole process. Ours looks at what the calling thread is
+// about: inside a LibdeflateMemory it takes from its scratch or counts; everywhere else it is malloc, as
+// before.
 class LibdeflateMemory {
  public:
   explicit LibdeflateMemory(const Scratch* scratch, std::uint64_t* counted = nullptr) {
@@ -245,8 +259,10 @@ class LibdeflateEncoder : public Encoder {
   }
 
   std::size_t encode(std::span<const std::byte> raw, std::span<std::byte> out) override {
-    const std::size_t made = libdeflate_zlib_compress(compressor_, raw.data(), raw.size(), out.data(), out.size());
-    if (made == 0) throw cannot_encode(raw.size(), DeflateEngine::libdeflate, "the result is larger than its bound");
+    const std::size_t made =
+        libdeflate_zlib_compress(compressor_, raw.data(), raw.size(), out.data(), out.size());
+    if (made == 0)
+      throw cannot_encode(raw.size(), DeflateEngine::libdeflate, "the result is larger than its bound");
     return made;
   }
 
@@ -263,9 +279,12 @@ class LibdeflateEncoder : public Encoder {
 
 std::size_t isal_level_bytes(int level) {
   switch (level) {
-    case 1: return ISAL_DEF_LVL1_DEFAULT;
-    case 2: return ISAL_DEF_LVL2_DEFAULT;
-    default: return ISAL_DEF_LVL3_DEFAULT;
+    case 1:
+      return ISAL_DEF_LVL1_DEFAULT;
+    case 2:
+      return ISAL_DEF_LVL2_DEFAULT;
+    default:
+      return ISAL_DEF_LVL3_DEFAULT;
   }
 }
 
@@ -278,9 +297,12 @@ class IsalEncoder : public Encoder {
 
   std::size_t encode(std::span<const std::byte> raw, std::span<std::byte> out) override {
     constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max();
-    if (raw.size() > most) throw cannot_encode(raw.size(), DeflateEngine::isal, "ISA-L takes at most 4 GiB at once");
+    if (raw.size() > most)
+      throw cannot_encode(raw.size(), DeflateEngine::isal, "ISA-L takes at most 4 GiB at once");
     auto* stream = static_cast<isal_zstream*>(stream_.data());
     isal_deflate_stateless_init(stream);
+    // The default window; ISA-L 2.30 leaves it as it was in memory, and smaller ones make other bytes.
+    stream->hist_bits = 0;
     stream->level = static_cast<std::uint32_t>(level_);
     stream->level_buf = static_cast<std::uint8_t*>(tables_.data());
     stream->level_buf_size = static_cast<std::uint32_t>(tables_.size());
@@ -295,7 +317,8 @@ class IsalEncoder : public Encoder {
     const int status = isal_deflate_stateless(stream);
     if (status == STATELESS_OVERFLOW)
       throw cannot_encode(raw.size(), DeflateEngine::isal, "the result is larger than its bound");
-    if (status != COMP_OK) throw cannot_encode(raw.size(), DeflateEngine::isal, fmt::format("ISA-L error {}", status));
+    if (status != COMP_OK)
+      throw cannot_encode(raw.size(), DeflateEngine::isal, fmt::format("ISA-L error {}", status));
     return stream->total_out;
   }
 
@@ -335,12 +358,17 @@ class Inflater {
       taken += in_step - stream_.avail_in;
       filled += out_step - stream_.avail_out;
       switch (status) {
-        case Z_OK: continue;  // it moved; once more, also with `out` full: the checksum may come next
+        case Z_OK:
+          continue;  // it moved; once more, also with `out` full: the checksum may come next
         case Z_STREAM_END:
-        case Z_BUF_ERROR: return filled;  // it cannot move: the data is at its end, or there is no more room
-        case Z_NEED_DICT: throw Error("decode", "deflate data", "it needs a preset dictionary");
-        case Z_MEM_ERROR: throw Error("allocate", "a zlib window", "out of memory");
-        default: throw Error("decode", "deflate data", stream_.msg != nullptr ? stream_.msg : "it is broken");
+        case Z_BUF_ERROR:
+          return filled;  // it cannot move: the data is at its end, or there is no more room
+        case Z_NEED_DICT:
+          throw Error("decode", "deflate data", "it needs a preset dictionary");
+        case Z_MEM_ERROR:
+          throw Error("allocate", "a zlib window", "out of memory");
+        default:
+          throw Error("decode", "deflate data", stream_.msg != nullptr ? stream_.msg : "it is broken");
       }
     }
   }
@@ -350,8 +378,9 @@ class Inflater {
   z_stream stream_ = {};
 };
 
-// libdeflate where it is built in (2 to 3 times zlib's speed): it takes whole streams that fit, which all tiles in
-// order are. Anything else goes to zlib, which knows whether data ends early, is too long, or is broken, and where.
+// libdeflate where it is built in (2 to 3 times zlib's speed): it takes whole streams that fit, which all
+// tiles in order are. Anything else goes to zlib, which knows whether data ends early, is too long, or is
+// broken, and where.
 class DeflateDecoder : public Decoder {
  public:
   explicit DeflateDecoder(const Scratch& scratch) : scratch_(scratch) {
@@ -374,8 +403,8 @@ class DeflateDecoder : public Decoder {
     if (encoded.empty() || out.empty()) return 0;
 #ifdef WEIR_WITH_LIBDEFLATE
     std::size_t taken = 0, filled = 0;
-    if (libdeflate_zlib_decompress_ex(decompressor_, encoded.data(), encoded.size(), out.data(), out.size(), &taken,
-                                      &filled) == LIBDEFLATE_SUCCESS)
+    if (libdeflate_zlib_decompress_ex(decompressor_, encoded.data(), encoded.size(), out.data(), out.size(),
+                                      &taken, &filled) == LIBDEFLATE_SUCCESS)
       return filled;
 #endif
     if (!inflater_) inflater_ = std::make_unique<Inflater>(scratch_);
@@ -396,8 +425,8 @@ std::uint64_t max_deflate_bytes(DeflateEngine engine, std::uint64_t raw) {
 #ifdef WEIR_WITH_LIBDEFLATE
   if (engine == DeflateEngine::libdeflate) return libdeflate_zlib_compress_bound(nullptr, raw);
 #endif
-  // compressBound also covers ISA-L, which has no bound of its own: it stores what it cannot compress, 5 bytes per
-  // 65535, and zlib's formula allows 16.
+  // compressBound also covers ISA-L, which has no bound of its own: it stores what it cannot compress, 5
+  // bytes per 65535, and zlib's formula allows 16.
   (void)engine;
   return compressBound(raw);
 }
@@ -405,25 +434,31 @@ std::uint64_t max_deflate_bytes(DeflateEngine engine, std::uint64_t raw) {
 std::uint64_t deflate_encoder_scratch_bytes(const CodecSpec& spec) {
   switch (spec.engine) {
 #ifdef WEIR_WITH_LIBDEFLATE
-    case DeflateEngine::libdeflate: return libdeflate_encoder_bytes(spec.level.value());
+    case DeflateEngine::libdeflate:
+      return libdeflate_encoder_bytes(spec.level.value());
 #endif
 #ifdef WEIR_WITH_ISAL
     case DeflateEngine::isal:
-      return scratch_block_bytes(sizeof(isal_zstream)) + scratch_block_bytes(isal_level_bytes(spec.level.value()));
+      return scratch_block_bytes(sizeof(isal_zstream)) +
+             scratch_block_bytes(isal_level_bytes(spec.level.value()));
 #endif
-    default: return zlib_encoder_bytes(spec.level.value());
+    default:
+      return zlib_encoder_bytes(spec.level.value());
   }
 }
 
 std::unique_ptr<Encoder> make_deflate_encoder(const CodecSpec& spec, const Scratch& scratch) {
   switch (spec.engine) {
 #ifdef WEIR_WITH_LIBDEFLATE
-    case DeflateEngine::libdeflate: return std::make_unique<LibdeflateEncoder>(spec.level.value(), scratch);
+    case DeflateEngine::libdeflate:
+      return std::make_unique<LibdeflateEncoder>(spec.level.value(), scratch);
 #endif
 #ifdef WEIR_WITH_ISAL
-    case DeflateEngine::isal: return std::make_unique<IsalEncoder>(spec.level.value(), scratch);
+    case DeflateEngine::isal:
+      return std::make_unique<IsalEncoder>(spec.level.value(), scratch);
 #endif
-    default: return std::make_unique<ZlibEncoder>(spec.level.value(), scratch);
+    default:
+      return std::make_unique<ZlibEncoder>(spec.level.value(), scratch);
   }
 }
 

@@ -11,9 +11,9 @@
 
 namespace weir {
 
-/// Gathers the chunks of each unit into its band; many to one, one call at a time. Chunks come in any order, bands leave
-/// in the order of the units, ticket = unit. Nothing is copied: a band holds handles. A chunk that later units borrow
-/// stays here until the last of them has its band, as the plan says.
+/// Gathers the chunks of each unit into its band; many to one, one call at a time. Chunks come in any order,
+/// bands leave in the order of the units, ticket = unit. Nothing is copied: a band holds handles. A chunk
+/// that later units borrow stays here until the last of them has its band, as the plan says.
 class AssembleBands {
  public:
   explicit AssembleBands(std::shared_ptr<const BandPlan> plan) : plan_(std::move(plan)) {}
@@ -30,7 +30,8 @@ class AssembleBands {
 
   std::shared_ptr<const BandPlan> plan_;
   std::map<std::uint64_t, Waiting> waiting_;  ///< by unit: those admitted whose band has not left
-  std::map<ChunkIndex, SharedBlock> kept_;    ///< chunks of units before next_unit_ that it or later ones borrow
+  std::map<ChunkIndex, SharedBlock>
+      kept_;  ///< chunks of units before next_unit_ that it or later ones borrow
   std::uint64_t next_unit_ = 0;
 };
 

@@ -12,8 +12,8 @@
 
 namespace weir {
 
-/// A chunk that a unit reads. A unit that borrows all its chunks sends one request for none, so that those behind
-/// know that it was admitted.
+/// A chunk that a unit reads. A unit that borrows all its chunks sends one request for none, so that those
+/// behind know that it was admitted.
 struct ChunkRequest {
   ChunkIndex chunk;
   bool is_none = false;
@@ -25,16 +25,24 @@ struct FetchedChunk {
   ChunkRequest request;
   Buffer stored;
 };
-inline std::uint64_t payload_bytes(const FetchedChunk& chunk) { return chunk.stored.size(); }
-inline std::string item_name(const FetchedChunk& chunk) { return item_name(chunk.request); }
+inline std::uint64_t payload_bytes(const FetchedChunk& chunk) {
+  return chunk.stored.size();
+}
+inline std::string item_name(const FetchedChunk& chunk) {
+  return item_name(chunk.request);
+}
 
 /// A chunk's pixels.
 struct DecodedChunk {
   ChunkRequest request;
   Block block;
 };
-inline std::uint64_t payload_bytes(const DecodedChunk& chunk) { return payload_bytes(chunk.block); }
-inline std::string item_name(const DecodedChunk& chunk) { return item_name(chunk.request); }
+inline std::uint64_t payload_bytes(const DecodedChunk& chunk) {
+  return payload_bytes(chunk.block);
+}
+inline std::string item_name(const DecodedChunk& chunk) {
+  return item_name(chunk.request);
+}
 
 /// Source: the chunks that each unit of a band plan reads, row-major.
 class PlanChunks {
@@ -66,8 +74,8 @@ class FetchChunk {
   std::shared_ptr<const ChunkSource> source_;
 };
 
-/// Turns stored bytes into pixels and counts the chunks. Takes the stored bytes over: they are freed here, or become
-/// the block.
+/// Turns stored bytes into pixels and counts the chunks. Takes the stored bytes over: they are freed here, or
+/// become the block.
 class DecodeChunk {
  public:
   struct Local {
@@ -83,7 +91,8 @@ class DecodeChunk {
   DecodedChunk operator()(FetchedChunk&& chunk, Local& local, const Context& context) const {
     if (chunk.request.is_none) return {chunk.request, {}};
     reads_->fetch_add(1, std::memory_order_relaxed);
-    return {chunk.request, source_->decode(chunk.request.chunk, std::move(chunk.stored), local.of_source.get(), context)};
+    return {chunk.request,
+            source_->decode(chunk.request.chunk, std::move(chunk.stored), local.of_source.get(), context)};
   }
 
  private:

@@ -6,8 +6,12 @@ std::uint64_t ChunkSource::block_bytes() const {
   return grid().rows.largest() * grid().cols.largest() * info().pixel_bytes();
 }
 
-std::unique_ptr<ChunkSource::Local> ChunkSource::make_local(const Scratch&) const { return nullptr; }
+std::unique_ptr<ChunkSource::Local> ChunkSource::make_local(const Scratch&) const {
+  return nullptr;
+}
 
-Buffer ChunkSource::fetch(ChunkIndex, const Context&) const { return {}; }
+Buffer ChunkSource::fetch(ChunkIndex, const Context&) const {
+  return {};
+}
 
 }  // namespace weir

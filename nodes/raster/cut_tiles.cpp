@@ -5,14 +5,17 @@
 namespace weir {
 namespace {
 
-std::uint64_t runs_of(std::uint64_t tiles, std::uint64_t run) { return (tiles + run - 1) / run; }
+std::uint64_t runs_of(std::uint64_t tiles, std::uint64_t run) {
+  return (tiles + run - 1) / run;
+}
 
 }  // namespace
 
 std::string item_name(const TileRun& run) {
   if (run.count == 1) return fmt::format("tile ({}, {})", run.tile_row, run.tile_col);
   if (run.is_vertical) return fmt::format("strips {} to {}", run.tile_row, run.tile_row + run.count - 1);
-  return fmt::format("tiles ({0}, {1}) to ({0}, {2})", run.tile_row, run.tile_col, run.tile_col + run.count - 1);
+  return fmt::format("tiles ({0}, {1}) to ({0}, {2})", run.tile_row, run.tile_col,
+                     run.tile_col + run.count - 1);
 }
 
 TileRuns::TileRuns(std::shared_ptr<const BandPlan> plan, std::uint64_t run_tiles)

@@ -11,8 +11,9 @@
 
 namespace weir {
 
-/// Tiles of one tile row and plane (or, where there is one tile column and plane, of consecutive rows) that travel as
-/// one item: an item should carry 50 to 100 us of work, and tiles can be tiny. Consecutive in file order.
+/// Tiles of one tile row and plane (or, where there is one tile column and plane, of consecutive rows) that
+/// travel as one item: an item should carry 50 to 100 us of work, and tiles can be tiny. Consecutive in file
+/// order.
 struct TileRun {
   std::shared_ptr<const Band> band;
   std::uint64_t first_tile = 0;  ///< in file order: tile row, then plane, then tile column
@@ -51,7 +52,10 @@ class TileRuns {
 
  private:
   TileRun make(std::uint64_t row, std::uint32_t plane, std::uint64_t col, std::uint64_t count) const {
-    return {nullptr, (row * tiles_.planes + plane) * tiles_.tile_cols() + col, row, col, plane, count, is_vertical_, false};
+    return {nullptr,      (row * tiles_.planes + plane) * tiles_.tile_cols() + col,
+            row,          col,
+            plane,        count,
+            is_vertical_, false};
   }
 
   std::shared_ptr<const BandPlan> plan_;

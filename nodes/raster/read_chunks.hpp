@@ -14,19 +14,23 @@ struct ReadBytes {
   std::function<std::uint64_t(std::uint64_t unit)> fetch, decode;
 };
 
-/// Adds the nodes that turn requests into pixels: fetch (I/O lane) and decode (every core) for sources that store chunks,
-/// decode alone for those that compute them. `reads` counts the chunks. `name` goes in front of the nodes' names where a graph
-/// reads several sources: "red." makes red.fetch and red.decode.
+/// Adds the nodes that turn requests into pixels: fetch (I/O lane) and decode (every core) for sources that
+/// store chunks, decode alone for those that compute them. `reads` counts the chunks. `name` goes in front of
+/// the nodes' names where a graph reads several sources: "red." makes red.fetch and red.decode.
 inline Output<DecodedChunk> read_chunks(Graph& graph, Output<ChunkRequest> requests,
                                         std::shared_ptr<const ChunkSource> source,
                                         std::shared_ptr<std::atomic<std::uint64_t>> reads, ReadBytes bytes,
                                         const std::string& name = "") {
-  NodeOptions decode_options{.buffer_bytes_of_unit = std::move(bytes.decode), .is_input = true, .slot_bytes = source->local_bytes()};
+  NodeOptions decode_options{
+      .buffer_bytes_of_unit = std::move(bytes.decode), .is_input = true, .slot_bytes = source->local_bytes()};
   if (source->fetch_bytes() == 0)
-    return graph.transform<DecodedChunk>(name + "decode", requests, MakeChunk(source, std::move(reads)), std::move(decode_options));
-  auto fetched = graph.transform<FetchedChunk>(name + "fetch", requests, FetchChunk(source),
-                                               {.lane = Lane::io, .buffer_bytes_of_unit = std::move(bytes.fetch)});
-  return graph.transform<DecodedChunk>(name + "decode", fetched, DecodeChunk(source, std::move(reads)), std::move(decode_options));
+    return graph.transform<DecodedChunk>(name + "decode", requests, MakeChunk(source, std::move(reads)),
+                                         std::move(decode_options));
+  auto fetched =
+      graph.transform<FetchedChunk>(name + "fetch", requests, FetchChunk(source),
+                                    {.lane = Lane::io, .buffer_bytes_of_unit = std::move(bytes.fetch)});
+  return graph.transform<DecodedChunk>(name + "decode", fetched, DecodeChunk(source, std::move(reads)),
+                                       std::move(decode_options));
 }
 
 }  // namespace weir

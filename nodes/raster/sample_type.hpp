@@ -9,21 +9,40 @@ namespace weir {
 
 /// The type of one sample. Values in memory are in the byte order of the machine.
 enum class SampleType : std::uint8_t {
-  uint8, int8, uint16, int16, uint32, int32, uint64, int64, float32, float64,
+  uint8,
+  int8,
+  uint16,
+  int16,
+  uint32,
+  int32,
+  uint64,
+  int64,
+  float32,
+  float64,
 };
 
 inline constexpr SampleType all_sample_types[] = {
-    SampleType::uint8,  SampleType::int8,  SampleType::uint16, SampleType::int16,   SampleType::uint32,
-    SampleType::int32,  SampleType::uint64, SampleType::int64, SampleType::float32, SampleType::float64,
+    SampleType::uint8, SampleType::int8,   SampleType::uint16, SampleType::int16,   SampleType::uint32,
+    SampleType::int32, SampleType::uint64, SampleType::int64,  SampleType::float32, SampleType::float64,
 };
 
 /// Bytes of one sample.
 constexpr std::size_t bytes_of(SampleType type) {
   switch (type) {
-    case SampleType::uint8: case SampleType::int8: return 1;
-    case SampleType::uint16: case SampleType::int16: return 2;
-    case SampleType::uint32: case SampleType::int32: case SampleType::float32: return 4;
-    case SampleType::uint64: case SampleType::int64: case SampleType::float64: return 8;
+    case SampleType::uint8:
+    case SampleType::int8:
+      return 1;
+    case SampleType::uint16:
+    case SampleType::int16:
+      return 2;
+    case SampleType::uint32:
+    case SampleType::int32:
+    case SampleType::float32:
+      return 4;
+    case SampleType::uint64:
+    case SampleType::int64:
+    case SampleType::float64:
+      return 8;
   }
   return 0;
 }
@@ -38,16 +57,26 @@ constexpr bool is_signed_integer(SampleType type) {
 
 constexpr std::string_view name_of(SampleType type) {
   switch (type) {
-    case SampleType::uint8: return "uint8";
-    case SampleType::int8: return "int8";
-    case SampleType::uint16: return "uint16";
-    case SampleType::int16: return "int16";
-    case SampleType::uint32: return "uint32";
-    case SampleType::int32: return "int32";
-    case SampleType::uint64: return "uint64";
-    case SampleType::int64: return "int64";
-    case SampleType::float32: return "float32";
-    case SampleType::float64: return "float64";
+    case SampleType::uint8:
+      return "uint8";
+    case SampleType::int8:
+      return "int8";
+    case SampleType::uint16:
+      return "uint16";
+    case SampleType::int16:
+      return "int16";
+    case SampleType::uint32:
+      return "uint32";
+    case SampleType::int32:
+      return "int32";
+    case SampleType::uint64:
+      return "uint64";
+    case SampleType::int64:
+      return "int64";
+    case SampleType::float32:
+      return "float32";
+    case SampleType::float64:
+      return "float64";
   }
   return "unknown";
 }
@@ -63,16 +92,26 @@ constexpr std::optional<SampleType> sample_type_named(std::string_view name) {
 template <class Function>
 decltype(auto) with_sample_type(SampleType type, Function&& function) {
   switch (type) {
-    case SampleType::uint8: return function(std::uint8_t{});
-    case SampleType::int8: return function(std::int8_t{});
-    case SampleType::uint16: return function(std::uint16_t{});
-    case SampleType::int16: return function(std::int16_t{});
-    case SampleType::uint32: return function(std::uint32_t{});
-    case SampleType::int32: return function(std::int32_t{});
-    case SampleType::uint64: return function(std::uint64_t{});
-    case SampleType::int64: return function(std::int64_t{});
-    case SampleType::float32: return function(float{});
-    case SampleType::float64: return function(double{});
+    case SampleType::uint8:
+      return function(std::uint8_t{});
+    case SampleType::int8:
+      return function(std::int8_t{});
+    case SampleType::uint16:
+      return function(std::uint16_t{});
+    case SampleType::int16:
+      return function(std::int16_t{});
+    case SampleType::uint32:
+      return function(std::uint32_t{});
+    case SampleType::int32:
+      return function(std::int32_t{});
+    case SampleType::uint64:
+      return function(std::uint64_t{});
+    case SampleType::int64:
+      return function(std::int64_t{});
+    case SampleType::float32:
+      return function(float{});
+    case SampleType::float64:
+      return function(double{});
   }
   return function(std::uint8_t{});
 }

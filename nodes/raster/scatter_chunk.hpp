@@ -6,8 +6,8 @@
 
 namespace weir {
 
-/// Copies the part of a chunk that lies in `window` to its place in the caller's memory, whose pixel (0, 0) is the window's
-/// corner. Chunks do not overlap, so many threads may be inside.
+/// Copies the part of a chunk that lies in `window` to its place in the caller's memory, whose pixel (0, 0)
+/// is the window's corner. Chunks do not overlap, so many threads may be inside.
 class ScatterChunk {
  public:
   ScatterChunk(const Window& window, std::byte* target, const PixelStrides& strides)
@@ -17,9 +17,10 @@ class ScatterChunk {
     const Block& block = chunk.block;
     const Window part = intersect(block.window, window_);
     const std::byte* from = block.at(part.row - block.window.row, part.col - block.window.col);
-    std::byte* to = target_ + (part.row - window_.row) * strides_.row + (part.col - window_.col) * strides_.pixel;
-    copy_pixels(from, {block.row_stride, block.pixel_stride, block.sample_stride}, to, strides_, part.height, part.width,
-                block.samples, bytes_of(block.type));
+    std::byte* to =
+        target_ + (part.row - window_.row) * strides_.row + (part.col - window_.col) * strides_.pixel;
+    copy_pixels(from, {block.row_stride, block.pixel_stride, block.sample_stride}, to, strides_, part.height,
+                part.width, block.samples, bytes_of(block.type));
   }
 
  private:

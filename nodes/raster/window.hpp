@@ -35,7 +35,8 @@ class Partition {
   /// Pieces of `step` pixels over `extent`; `step` is at least 1.
   Partition(std::uint64_t extent, std::uint64_t step) : extent_(extent), step_(step) { assert(step > 0); }
   /// Ragged: `ends[i]` is the pixel behind piece i; strictly growing, the last is the extent.
-  explicit Partition(std::vector<std::uint64_t> ends) : extent_(ends.empty() ? 0 : ends.back()), ends_(std::move(ends)) {}
+  explicit Partition(std::vector<std::uint64_t> ends)
+      : extent_(ends.empty() ? 0 : ends.back()), ends_(std::move(ends)) {}
 
   std::uint64_t extent() const { return extent_; }
   std::uint64_t count() const { return is_ragged() ? ends_.size() : (extent_ + step_ - 1) / step_; }

@@ -15,7 +15,8 @@ Partition cut_out(const Partition& whole, std::uint64_t begin, std::uint64_t end
     return Partition(end - begin, whole.largest());
   std::vector<std::uint64_t> ends;
   ends.reserve(last - first + 1);
-  for (std::uint64_t piece = first; piece <= last; ++piece) ends.push_back(std::min(whole.end(piece), end) - begin);
+  for (std::uint64_t piece = first; piece <= last; ++piece)
+    ends.push_back(std::min(whole.end(piece), end) - begin);
   return Partition(std::move(ends));
 }
 
@@ -29,22 +30,26 @@ WindowSource::WindowSource(std::shared_ptr<const ChunkSource> whole, const Windo
     : whole_(std::move(whole)), window_(window), info_(whole_->info()) {
   if (window.empty() || window.height > info_.height || window.row > info_.height - window.height ||
       window.width > info_.width || window.col > info_.width - window.width)
-    throw Error::usage("read", fmt::format("window {},{},{},{}", window.col, window.row, window.width, window.height),
+    throw Error::usage("read",
+                       fmt::format("window {},{},{},{}", window.col, window.row, window.width, window.height),
                        fmt::format("the raster is {} x {} pixels", info_.width, info_.height));
   info_.height = window.height;
   info_.width = window.width;
   info_.georeferencing = shifted(info_.georeferencing, window.row, window.col);
   const ChunkGrid& grid = whole_->grid();
   first_ = {grid.rows.piece_at(window.row), grid.cols.piece_at(window.col)};
-  grid_ = {cut_out(grid.rows, window.row, window.row_end()), cut_out(grid.cols, window.col, window.col_end())};
-  if (!is_whole_pieces(grid.rows, window.row, window.row_end()) || !is_whole_pieces(grid.cols, window.col, window.col_end()))
+  grid_ = {cut_out(grid.rows, window.row, window.row_end()),
+           cut_out(grid.cols, window.col, window.col_end())};
+  if (!is_whole_pieces(grid.rows, window.row, window.row_end()) ||
+      !is_whole_pieces(grid.cols, window.col, window.col_end()))
     excess_bytes_ = BufferPool::charge(whole_->block_bytes());
 }
 
 Block WindowSource::decode(ChunkIndex chunk, Buffer stored, Local* local, const Context& context) const {
   Block block = whole_->decode(in_whole(chunk), std::move(stored), local, context);
   const Window part = intersect(block.window, window_);
-  block.offset += (part.row - block.window.row) * block.row_stride + (part.col - block.window.col) * block.pixel_stride;
+  block.offset +=
+      (part.row - block.window.row) * block.row_stride + (part.col - block.window.col) * block.pixel_stride;
   block.window = {part.row - window_.row, part.col - window_.col, part.height, part.width};
   return block;
 }

@@ -6,8 +6,8 @@
 
 namespace weir {
 
-/// A part of another raster as a raster of its own: pixel (0, 0) is the window's corner, and the georeferencing says so.
-/// Chunks are those of the whole, cut off at the window's edges; no pixel is copied.
+/// A part of another raster as a raster of its own: pixel (0, 0) is the window's corner, and the
+/// georeferencing says so. Chunks are those of the whole, cut off at the window's edges; no pixel is copied.
 class WindowSource : public ChunkSource {
  public:
   /// Throws a usage Error where the window is empty or reaches out of the raster.
@@ -20,8 +20,12 @@ class WindowSource : public ChunkSource {
   std::uint64_t excess_bytes() const override { return excess_bytes_; }
   std::uint64_t local_bytes() const override { return whole_->local_bytes(); }
   std::uint64_t standing_bytes() const override { return whole_->standing_bytes(); }
-  std::unique_ptr<Local> make_local(const Scratch& scratch) const override { return whole_->make_local(scratch); }
-  Buffer fetch(ChunkIndex chunk, const Context& context) const override { return whole_->fetch(in_whole(chunk), context); }
+  std::unique_ptr<Local> make_local(const Scratch& scratch) const override {
+    return whole_->make_local(scratch);
+  }
+  Buffer fetch(ChunkIndex chunk, const Context& context) const override {
+    return whole_->fetch(in_whole(chunk), context);
+  }
   Block decode(ChunkIndex chunk, Buffer stored, Local* local, const Context& context) const override;
 
  private:

@@ -9,8 +9,8 @@
 
 namespace weir {
 
-/// Ordered sink: uncompressed strips become a plain file of rows behind a header of the caller's. The file appears whole or
-/// not at all.
+/// Ordered sink: uncompressed strips become a plain file of rows behind a header of the caller's. The file
+/// appears whole or not at all.
 class WriteRows {
  public:
   WriteRows(std::string header, std::string path, bool overwrite, FileSystem& files)

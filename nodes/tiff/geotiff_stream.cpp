@@ -26,7 +26,8 @@ TiffOutputLayout layout_of(const RasterInfo& info, const GeotiffOptions& options
   if (options.nodata) {
     layout.info.nodata = options.nodata;
     if (!layout.info.nodata_value())
-      throw Error::usage("use", fmt::format("nodata value '{}'", *options.nodata), "it is neither a number nor nan");
+      throw Error::usage("use", fmt::format("nodata value '{}'", *options.nodata),
+                         "it is neither a number nor nan");
   }
   layout.tiled = !options.strip_rows;
   layout.tile_height = options.strip_rows ? std::min(*options.strip_rows, info.height) : options.tile_height;
@@ -49,13 +50,15 @@ TileEncoding encoding_of(const TiffOutputLayout& layout, const CodecSpec& codec)
   encoding.fill = fill_for(layout.info);
   // TIFF 6.0 section 9: packbits packs each row apart.
   if (codec.id == CodecId::packbits)
-    encoding.codec.row_bytes = encoding.tiles.tile_width * encoding.samples_per_tile() * bytes_of(encoding.type);
+    encoding.codec.row_bytes =
+        encoding.tiles.tile_width * encoding.samples_per_tile() * bytes_of(encoding.type);
   return encoding;
 }
 
 }  // namespace
 
-GeotiffStream::GeotiffStream(Graph& graph, const StreamInput& input, std::string path, const GeotiffOptions& options)
+GeotiffStream::GeotiffStream(Graph& graph, const StreamInput& input, std::string path,
+                             const GeotiffOptions& options)
     : graph_(graph),
       path_(std::move(path)),
       options_(options),
@@ -71,7 +74,9 @@ GeotiffStream::GeotiffStream(Graph& graph, const StreamInput& input, std::string
   const GraphOptions limits = resolved(graph.options());
   const auto slots = [&](const std::string& node) -> std::uint64_t {
     const auto set = options_.concurrency.find(node);
-    return limits.engine == Engine::serial ? 1 : set != options_.concurrency.end() ? set->second : limits.threads;
+    return limits.engine == Engine::serial     ? 1
+           : set != options_.concurrency.end() ? set->second
+                                               : limits.threads;
   };
   const std::uint64_t standing = input.standing_bytes + slots("decode") * input.slot_bytes +
                                  slots("compress") * CompressTiles(encoding, run_tiles_).slot_bytes() +
@@ -80,30 +85,33 @@ GeotiffStream::GeotiffStream(Graph& graph, const StreamInput& input, std::string
 }
 
 Output<ChunkRequest> GeotiffStream::requests() {
-  return graph_.source<ChunkRequest>("plan", PlanChunks(plan_.bands),
-                                     {.concurrency = 1,
-                                      .units = plan_.bands->units(),
-                                      .items_of_unit = [plan = plan_](std::uint64_t unit) { return plan.requests(unit); },
-                                      .standing_bytes = input_standing_});
+  return graph_.source<ChunkRequest>(
+      "plan", PlanChunks(plan_.bands),
+      {.concurrency = 1,
+       .units = plan_.bands->units(),
+       .items_of_unit = [plan = plan_](std::uint64_t unit) { return plan.requests(unit); },
+       .standing_bytes = input_standing_});
 }
 
 void GeotiffStream::write(Output<DecodedChunk> chunks) {
   const StreamPlan plan = plan_;
   const CompressTiles compress(encoding_of(layout_, codec_), run_tiles_);
-  auto bands = graph_.expand<Band>("assemble", chunks, AssembleBands(plan.bands),
-                                   {.items_of_unit = [](std::uint64_t) { return std::uint64_t{1}; },
-                                    .carried_bytes = [plan](std::uint64_t unit) { return plan.carried_bytes(unit); }});
-  auto runs = graph_.expand<TileRun>("cut", bands, CutTiles(plan.bands, plan.runs),
-                                     {.concurrency = 1,
-                                      .items_of_unit = [plan](std::uint64_t unit) { return plan.run_count(unit); }});
+  auto bands =
+      graph_.expand<Band>("assemble", chunks, AssembleBands(plan.bands),
+                          {.items_of_unit = [](std::uint64_t) { return std::uint64_t{1}; },
+                           .carried_bytes = [plan](std::uint64_t unit) { return plan.carried_bytes(unit); }});
+  auto runs = graph_.expand<TileRun>(
+      "cut", bands, CutTiles(plan.bands, plan.runs),
+      {.concurrency = 1, .items_of_unit = [plan](std::uint64_t unit) { return plan.run_count(unit); }});
   auto encoded = graph_.transform<EncodedTiles>(
       "compress", runs, compress,
       {.buffer_bytes_of_unit = [plan](std::uint64_t unit) { return plan.encoded_bytes(unit); },
        .slot_bytes = compress.slot_bytes()});
-  graph_.ordered_sink("tif", encoded, WriteTiff(layout_, path_, options_.overwrite, *options_.files),
-                      {.lane = Lane::io,
-                       .waits = [plan](std::uint64_t unit, std::uint64_t ticket) { return plan.waits(unit, ticket); },
-                       .standing_bytes = TiffWriter::standing_bytes(layout_)});
+  graph_.ordered_sink(
+      "tif", encoded, WriteTiff(layout_, path_, options_.overwrite, *options_.files),
+      {.lane = Lane::io,
+       .waits = [plan](std::uint64_t unit, std::uint64_t ticket) { return plan.waits(unit, ticket); },
+       .standing_bytes = TiffWriter::standing_bytes(layout_)});
   for (const auto& [node, concurrency] : options_.concurrency) graph_.set_concurrency(node, concurrency);
 }
 

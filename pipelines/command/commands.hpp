@@ -6,7 +6,8 @@
 
 namespace weir::command {
 
-/// What a subcommand is to do once the command line is read; throws Error. `explain` shows the plan and runs nothing.
+/// What a subcommand is to do once the command line is read; throws Error. `explain` shows the plan and runs
+/// nothing.
 using Action = std::function<void(const std::stop_token& stop)>;
 
 Action add_convert(CLI::App& app, bool explain);

@@ -15,7 +15,8 @@ namespace {
 struct ConvertOptions {
   InputOptions input;
   CommonOptions common;
-  std::string output, compress = "deflate", engine = "auto", predictor = "auto", tile = "256", bigtiff = "auto", interleave = "pixel";
+  std::string output, compress = "deflate", engine = "auto", predictor = "auto", tile = "256",
+                      bigtiff = "auto", interleave = "pixel";
   std::string nodata;
   std::optional<int> level;
   std::uint64_t strip = 0;
@@ -31,7 +32,8 @@ Predictor parse_predictor(const std::string& text) {
 /// A GeoTIFF called map.png would only confuse.
 void check_name(const std::string& path) {
   std::string ending = std::filesystem::path(path).extension().string();
-  std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(ending.begin(), ending.end(), ending.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   for (const char* other : {".zarr", ".nc", ".png", ".jpg", ".jpeg", ".vrt", ".jp2", ".hdf", ".h5", ".npy"})
     if (ending == other)
       throw Error::usage("write", path, "convert writes GeoTIFF: give the output a name that ends in .tif");
@@ -47,7 +49,8 @@ WriteGeotiffOptions write_options(const ConvertOptions& options) {
   write.codec.id = *codec_named(options.compress);
   write.codec.level = options.level;
   if (options.engine != "auto") {
-    if (write.codec.id != CodecId::deflate) throw Error::usage("use", "--deflate-engine", "the codec is not deflate");
+    if (write.codec.id != CodecId::deflate)
+      throw Error::usage("use", "--deflate-engine", "the codec is not deflate");
     write.codec.engine = *deflate_engine_named(options.engine);
   }
   if (options.predictor != "auto") write.predictor = parse_predictor(options.predictor);
@@ -65,27 +68,36 @@ WriteGeotiffOptions write_options(const ConvertOptions& options) {
 
 Action add_convert(CLI::App& app, bool explain) {
   auto options = std::make_shared<ConvertOptions>();
-  CLI::App* convert = app.add_subcommand("convert", explain ? "Show the plan of a conversion" : "Stream a raster to a GeoTIFF in bounded memory");
+  CLI::App* convert =
+      app.add_subcommand("convert", explain ? "Show the plan of a conversion"
+                                            : "Stream a raster to a GeoTIFF in bounded memory");
   options->input.add_to(*convert);
   convert->add_option("OUT", options->output, "The GeoTIFF to write")->required();
-  const auto choice = [&](const std::string& name, std::string& value, const std::string& help, const std::string& placeholder,
-                          std::vector<std::string> allowed) {
-    convert->add_option(name, value, help)->option_text(placeholder)->check(CLI::IsMember(std::move(allowed)));
+  const auto choice = [&](const std::string& name, std::string& value, const std::string& help,
+                          const std::string& placeholder, std::vector<std::string> allowed) {
+    convert->add_option(name, value, help)
+        ->option_text(placeholder)
+        ->check(CLI::IsMember(std::move(allowed)));
   };
   choice("--compress", options->compress, "none, deflate, zstd, lzw or packbits (default: deflate)", "C",
          {"none", "deflate", "zstd", "lzw", "packbits"});
-  convert->add_option("--level", options->level, "deflate 1-12, zstd 1-22 (default: the codec's)")->option_text("N");
-  choice("--deflate-engine", options->engine, "auto, zlib, libdeflate or isal", "E", {"auto", "zlib", "libdeflate", "isal"});
+  convert->add_option("--level", options->level, "deflate 1-12, zstd 1-22 (default: the codec's)")
+      ->option_text("N");
+  choice("--deflate-engine", options->engine, "auto, zlib, libdeflate or isal", "E",
+         {"auto", "zlib", "libdeflate", "isal"});
   choice("--predictor", options->predictor, "auto, 1/none, 2/horizontal, 3/float", "P",
          {"auto", "1", "none", "2", "horizontal", "3", "float"});
-  auto* tile = convert->add_option("--tile", options->tile, "Tile size: N or HEIGHTxWIDTH, multiples of 16 (default: 256)");
+  auto* tile = convert->add_option("--tile", options->tile,
+                                   "Tile size: N or HEIGHTxWIDTH, multiples of 16 (default: 256)");
   tile->option_text("N");
   convert->add_option("--strip", options->strip, "Strips of this many rows instead of tiles")
       ->option_text("ROWS")
       ->check(CLI::Range(std::uint64_t{1}, std::numeric_limits<std::uint64_t>::max()))
       ->excludes(tile);
-  choice("--interleave", options->interleave, "pixel, or band for one plane per sample", "I", {"pixel", "band"});
-  convert->add_option("--nodata", options->nodata, "Nodata value to store, a number or nan; NaN becomes it")->option_text("V");
+  choice("--interleave", options->interleave, "pixel, or band for one plane per sample", "I",
+         {"pixel", "band"});
+  convert->add_option("--nodata", options->nodata, "Nodata value to store, a number or nan; NaN becomes it")
+      ->option_text("V");
   choice("--bigtiff", options->bigtiff, "auto, yes or no", "B", {"auto", "yes", "no"});
   options->common.add_to(*convert);
   if (explain) convert->add_flag("--dot", options->dot, "Print the graph in the DOT language");

@@ -13,12 +13,14 @@ std::string numbers(const std::vector<double>& values) {
   return text;
 }
 
-/// The EPSG code that the GeoKeys name: ProjectedCSType (3072), else GeographicType (2048). GeoTIFF 1.1, annex B.
+/// The EPSG code that the GeoKeys name: ProjectedCSType (3072), else GeographicType (2048). GeoTIFF 1.1,
+/// annex B.
 std::string crs_of(const Georeferencing& where) {
   const std::vector<std::uint16_t>& keys = where.key_directory;
   for (const int wanted : {3072, 2048})
     for (std::size_t i = 4; i + 3 < keys.size(); i += 4)
-      if (keys[i] == wanted && keys[i + 1] == 0 && keys[i + 3] != 32767) return fmt::format("EPSG:{}", keys[i + 3]);
+      if (keys[i] == wanted && keys[i + 1] == 0 && keys[i + 3] != 32767)
+        return fmt::format("EPSG:{}", keys[i + 3]);
   return keys.empty() ? "none" : fmt::format("{} GeoKeys, no EPSG code", (keys.size() / 4) - 1);
 }
 
@@ -30,22 +32,27 @@ void print_info(const std::string& path, unsigned directory) {
   const TiffLayout& layout = source.layout();
   fmt::print("{}: {}\n", path, format_bytes(source.file().size()));
   fmt::print("  size         {} x {} pixels (width x height)\n", info.width, info.height);
-  fmt::print("  samples      {} x {} per pixel{}\n", info.samples, name_of(info.type), layout.planes > 1 ? ", in planes" : "");
-  fmt::print("  {:<12} {} x {} pixels (height x width)\n", layout.is_tiled ? "tiles" : "strips", layout.strile_height, layout.strile_width);
+  fmt::print("  samples      {} x {} per pixel{}\n", info.samples, name_of(info.type),
+             layout.planes > 1 ? ", in planes" : "");
+  fmt::print("  {:<12} {} x {} pixels (height x width)\n", layout.is_tiled ? "tiles" : "strips",
+             layout.strile_height, layout.strile_width);
   fmt::print("  codec        {}, predictor {}{}\n", name_of(layout.codec), static_cast<int>(layout.predictor),
              layout.is_swapped ? ", other byte order" : "");
   if (info.nodata) fmt::print("  nodata       {}\n", *info.nodata);
   fmt::print("  CRS          {}\n", crs_of(info.georeferencing));
-  if (!info.georeferencing.pixel_scale.empty()) fmt::print("  pixel scale  {}\n", numbers(info.georeferencing.pixel_scale));
-  if (!info.georeferencing.tiepoints.empty()) fmt::print("  tiepoints    {}\n", numbers(info.georeferencing.tiepoints));
-  if (!info.georeferencing.transformation.empty()) fmt::print("  transform    {}\n", numbers(info.georeferencing.transformation));
+  if (!info.georeferencing.pixel_scale.empty())
+    fmt::print("  pixel scale  {}\n", numbers(info.georeferencing.pixel_scale));
+  if (!info.georeferencing.tiepoints.empty())
+    fmt::print("  tiepoints    {}\n", numbers(info.georeferencing.tiepoints));
+  if (!info.georeferencing.transformation.empty())
+    fmt::print("  transform    {}\n", numbers(info.georeferencing.transformation));
   if (!info.tags.empty()) {
     std::string ids;
     for (const RawTag& tag : info.tags) ids += fmt::format("{}{}", ids.empty() ? "" : ", ", tag.id);
     fmt::print("  other tags   {}\n", ids);
   }
-  fmt::print("  read as      {} chunks of up to {} x {} pixels\n", source.grid().count(), source.grid().rows.largest(),
-             source.grid().cols.largest());
+  fmt::print("  read as      {} chunks of up to {} x {} pixels\n", source.grid().count(),
+             source.grid().rows.largest(), source.grid().cols.largest());
 }
 
 }  // namespace
@@ -58,7 +65,8 @@ Action add_info(CLI::App& app) {
   auto options = std::make_shared<InfoOptions>();
   CLI::App* info = app.add_subcommand("info", "Say what is in a TIFF file");
   info->add_option("FILE", options->path, "A TIFF file")->required();
-  info->add_option("--directory", options->directory, "Which image of a file with several, from 0")->option_text("N");
+  info->add_option("--directory", options->directory, "Which image of a file with several, from 0")
+      ->option_text("N");
   return [options, info](const std::stop_token&) {
     if (info->parsed()) print_info(options->path, options->directory);
   };

@@ -1,4 +1,5 @@
-// The weir command. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 128 + n stopped by signal n.
+// The weir command. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 128 + n stopped by signal
+// n.
 
 #include <fmt/format.h>
 
@@ -27,23 +28,27 @@ int run_command(int argc, char** argv) {
   CLI::App app("Weir: rasters of any size as dataflow graphs, in bounded memory.", "weir");
   app.require_subcommand(0, 1);
   app.formatter(std::make_shared<weir::command::HelpFormatter>());
-  app.set_version_flag("--version", fmt::format("weir {}\ncompiler: {}\nlibraries: {}", weir::build_info::version,
-                                                weir::build_info::compiler, weir::build_info::libraries));
+  app.set_version_flag("--version",
+                       fmt::format("weir {}\ncompiler: {}\nlibraries: {}", weir::build_info::version,
+                                   weir::build_info::compiler, weir::build_info::libraries));
   std::vector<weir::command::Action> actions;
   actions.push_back(weir::command::add_convert(app, explain));
   if (!explain) {
     actions.push_back(weir::command::add_read(app));
     actions.push_back(weir::command::add_info(app));
-    app.add_subcommand("explain", "Show the plan of a command, e.g.: weir explain convert IN OUT")->prefix_command();
+    app.add_subcommand("explain", "Show the plan of a command, e.g.: weir explain convert IN OUT")
+        ->prefix_command();
   }
 
   const weir::command::StopOnSignal signals;
   try {
     if (explain && std::strcmp(argv[2], "convert") != 0)
-      throw weir::Error::usage("explain", argv[2], "only convert has a plan to show: weir explain convert IN OUT");
+      throw weir::Error::usage("explain", argv[2],
+                               "only convert has a plan to show: weir explain convert IN OUT");
     app.parse(static_cast<int>(arguments.size()), arguments.data());
     if (app.get_subcommands().empty())
-      throw weir::Error::usage("run", "weir", "no command is named: convert, read, info or explain; weir --help says more");
+      throw weir::Error::usage("run", "weir",
+                               "no command is named: convert, read, info or explain; weir --help says more");
     if (!explain && app.got_subcommand("explain"))
       throw weir::Error::usage("explain", "nothing", "name a command: weir explain convert IN OUT");
     for (const weir::command::Action& action : actions) action(signals.token());
@@ -59,9 +64,12 @@ int run_command(int argc, char** argv) {
   } catch (const weir::Error& error) {
     fmt::print(stderr, "weir: {}\n", error.what());
     switch (error.kind()) {
-      case weir::ErrorKind::failed: return failed;
-      case weir::ErrorKind::usage: return wrong_usage;
-      case weir::ErrorKind::cancelled: return signals.exit_code();
+      case weir::ErrorKind::failed:
+        return failed;
+      case weir::ErrorKind::usage:
+        return wrong_usage;
+      case weir::ErrorKind::cancelled:
+        return signals.exit_code();
     }
     return failed;
   } catch (const std::exception& error) {
@@ -72,4 +80,6 @@ int run_command(int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) { return run_command(argc, argv); }
+int main(int argc, char** argv) {
+  return run_command(argc, argv);
+}

@@ -41,7 +41,8 @@ std::shared_ptr<const ChunkSource> open_terrain(const std::string& text, const s
   const std::vector<std::string> parts = split(text, ':');  // terrain, size, type
   const std::vector<std::string> sides = split(parts.size() > 1 ? parts[1] : "", 'x');
   if (sides.size() != 2 || parts.size() > 3)
-    throw Error::usage("read", text, "a terrain is written terrain:WIDTHxHEIGHT or terrain:WIDTHxHEIGHT:TYPE");
+    throw Error::usage("read", text,
+                       "a terrain is written terrain:WIDTHxHEIGHT or terrain:WIDTHxHEIGHT:TYPE");
   options.width = parse_number("the terrain's width", sides[0]);
   options.height = parse_number("the terrain's height", sides[1]);
   if (parts.size() == 3) {
@@ -60,14 +61,20 @@ std::shared_ptr<const ChunkSource> open_terrain(const std::string& text, const s
 }  // namespace
 
 void CommonOptions::add_to(CLI::App& app) {
-  app.add_option("--memory", memory, "Most memory the run holds: 64M, 1G (default: a quarter of the machine, at most 1G)")
+  app.add_option("--memory", memory,
+                 "Most memory the run holds: 64M, 1G (default: a quarter of the machine, at most 1G)")
       ->option_text("SIZE");
   app.add_option("--tokens", tokens, "Work units in flight at most (default: 2 per thread, plus 2)")
       ->option_text("N")
       ->check(CLI::Range(1U, 1'000'000U));
-  app.add_option("--threads", threads, "Compute threads (default: the usable cores)")->option_text("N")->check(CLI::Range(1, 1024));
-  app.add_option("--engine", engine, "auto, onetbb or serial")->option_text("E")->check(CLI::IsMember({"auto", "onetbb", "serial"}));
-  app.add_option("--set", sets, "NODE.concurrency=N: how many of a node run at once (explain names the nodes)")
+  app.add_option("--threads", threads, "Compute threads (default: the usable cores)")
+      ->option_text("N")
+      ->check(CLI::Range(1, 1024));
+  app.add_option("--engine", engine, "auto, onetbb or serial")
+      ->option_text("E")
+      ->check(CLI::IsMember({"auto", "onetbb", "serial"}));
+  app.add_option("--set", sets,
+                 "NODE.concurrency=N: how many of a node run at once (explain names the nodes)")
       ->option_text("SETTING")
       ->allow_extra_args(false);
   app.add_option("--progress", progress, "auto, bar, line, json or none")
@@ -86,7 +93,9 @@ GraphOptions CommonOptions::graph() const {
   }
   options.tokens = tokens;
   options.threads = threads;
-  options.engine = engine == "serial" ? Engine::serial : engine == "onetbb" ? Engine::onetbb : Engine::automatic;
+  options.engine = engine == "serial"   ? Engine::serial
+                   : engine == "onetbb" ? Engine::onetbb
+                                        : Engine::automatic;
   return options;
 }
 
@@ -112,9 +121,12 @@ ProgressStyle CommonOptions::progress_style() const {
 }
 
 void InputOptions::add_to(CLI::App& app) {
-  app.add_option("IN", path, "A TIFF file, or terrain:WIDTHxHEIGHT[:TYPE] for a made-up elevation model")->required();
+  app.add_option("IN", path, "A TIFF file, or terrain:WIDTHxHEIGHT[:TYPE] for a made-up elevation model")
+      ->required();
   app.add_option("--window", window, "Only this part, in pixels")->option_text("X,Y,W,H");
-  app.add_option("--chunk", chunk, "Read in chunks of N or HEIGHTxWIDTH pixels (default: what the input stores)")->option_text("N");
+  app.add_option("--chunk", chunk,
+                 "Read in chunks of N or HEIGHTxWIDTH pixels (default: what the input stores)")
+      ->option_text("N");
   app.add_option("--directory", directory, "Which image of a file with several, from 0")->option_text("N");
 }
 
@@ -138,7 +150,8 @@ std::shared_ptr<const ChunkSource> InputOptions::open() const {
 
 Size parse_size(const std::string& option, const std::string& text) {
   const std::vector<std::string> sides = split(text, 'x');
-  if (sides.size() > 2) throw Error::usage("read", option, fmt::format("'{}' is not N or HEIGHTxWIDTH", text));
+  if (sides.size() > 2)
+    throw Error::usage("read", option, fmt::format("'{}' is not N or HEIGHTxWIDTH", text));
   Size size;
   size.height = parse_number(option, sides.front());
   size.width = parse_number(option, sides.back());
@@ -159,8 +172,9 @@ Window parse_window(const std::string& text) {
 
 ReportFile::ReportFile(const CommonOptions& options, const std::string& output) {
   if (options.report.empty()) return;
-  std::error_code ignored;
-  if (options.report == output || std::filesystem::equivalent(options.report, output, ignored))
+  std::error_code ignored;  // a name that cannot be made canonical is an error of the file it names
+  if (options.report == output || std::filesystem::weakly_canonical(options.report, ignored) ==
+                                      std::filesystem::weakly_canonical(output, ignored))
     throw Error::usage("write", options.report, "it is the output, and cannot be the report as well");
   file_.emplace(options.report, options.overwrite);
 }
@@ -175,14 +189,16 @@ void ReportFile::write(const RunReport& report) {
 void tell(const RunReport& report, const std::string& what) {
   const double seconds = report.wall_seconds > 0 ? report.wall_seconds : 1e-9;
   fmt::print("{}\n", what);
-  fmt::print("  {} of pixels in {:.2f} s: {:.0f} MB/s; {} written\n", format_bytes(report.raw_bytes), report.wall_seconds,
-             static_cast<double>(report.raw_bytes) / seconds / 1e6, format_bytes(report.output_bytes));
-  fmt::print("  memory: peak {} of {}; process {}\n", format_bytes(report.peak_payload), format_bytes(report.memory_limit),
-             format_bytes(report.peak_resident));
-  fmt::print("  source: {} chunks, {} read, {:.2f} reads per chunk\n", report.source_chunks, report.source_reads,
-             report.reads_per_chunk());
-  fmt::print("  engine: {}, {} compute thread{}, {:.2f} s of CPU, at most {} units in flight\n", report.engine,
-             report.threads_seen, report.threads_seen == 1 ? "" : "s", report.cpu_seconds, report.most_units_in_flight);
+  fmt::print("  {} of pixels in {:.2f} s: {:.0f} MB/s; {} written\n", format_bytes(report.raw_bytes),
+             report.wall_seconds, static_cast<double>(report.raw_bytes) / seconds / 1e6,
+             format_bytes(report.output_bytes));
+  fmt::print("  memory: peak {} of {}; process {}\n", format_bytes(report.peak_payload),
+             format_bytes(report.memory_limit), format_bytes(report.peak_resident));
+  fmt::print("  source: {} chunks, {} read, {:.2f} reads per chunk\n", report.source_chunks,
+             report.source_reads, report.reads_per_chunk());
+  fmt::print("  engine: {}, {} compute thread{}, {:.2f} s of CPU, at most {} units in flight\n",
+             report.engine, report.threads_seen, report.threads_seen == 1 ? "" : "s", report.cpu_seconds,
+             report.most_units_in_flight);
 }
 
 }  // namespace weir::command

@@ -47,8 +47,8 @@ Size parse_size(const std::string& option, const std::string& text);
 /// "x,y,w,h" in pixels; throws a usage Error.
 Window parse_window(const std::string& text);
 
-/// The report of a run as JSON, where --report asks for it. Made before the run, so that a file that cannot be written is
-/// refused before the work.
+/// The report of a run as JSON, where --report asks for it. Made before the run, so that a file that cannot
+/// be written is refused before the work.
 class ReportFile {
  public:
   /// `output` is what the run writes.

@@ -20,7 +20,9 @@ Action add_read(CLI::App& app) {
   auto options = std::make_shared<ReadCommandOptions>();
   CLI::App* read = app.add_subcommand("read", "Read pixels, or a window of them, into a .npy or .raw file");
   options->input.add_to(*read);
-  read->add_option("--output", options->output, "FILE.npy or FILE.raw (needed)")->option_text("FILE")->required();
+  read->add_option("--output", options->output, "FILE.npy or FILE.raw (needed)")
+      ->option_text("FILE")
+      ->required();
   options->common.add_to(*read);
   return [options, read](const std::stop_token& stop) {
     if (!read->parsed()) return;

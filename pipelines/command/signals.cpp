@@ -1,9 +1,9 @@
 #include "pipelines/command/signals.hpp"
 
+#include <unistd.h>
+
 #include <csignal>
 #include <ctime>
-
-#include <unistd.h>
 
 namespace weir::command {
 

@@ -1,10 +1,11 @@
-// How much of two cores a streaming write uses: the wall time of write_geotiff on N threads against the CPU time of a
-// plain serial loop over the same work (make, cut, predictor, codec, write), perfectly spread over N cores.
+// How much of two cores a streaming write uses: the wall time of write_geotiff on N threads against the CPU
+// time of a plain serial loop over the same work (make, cut, predictor, codec, write), perfectly spread over
+// N cores.
 //
 //   build/bench/overlap_bench [FOLDER [SIDE [ROUNDS]]]      default: /dev/shm 8192 5
 //
-// Prints medians of interleaved rounds. Ratio 1.00 is the physical limit; the bar is 1.08 for zstd 3 and deflate 6.
-// The last lines compare one thread without a codec to the plain loop: hand-offs would show there.
+// Prints medians of interleaved rounds. Ratio 1.00 is the physical limit; the bar is 1.08 for zstd 3 and
+// deflate 6. The last lines compare one thread without a codec to the plain loop: hand-offs would show there.
 
 #include <fmt/format.h>
 
@@ -36,7 +37,8 @@ Times timed(const std::function<void()>& work) {
   const double cpu = process_cpu_seconds();
   const auto start = std::chrono::steady_clock::now();
   work();
-  return {std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), process_cpu_seconds() - cpu};
+  return {std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
+          process_cpu_seconds() - cpu};
 }
 
 double median(std::vector<double> values) {
@@ -44,7 +46,8 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-/// The same file by a loop that anyone would write: chunk rows are as high as tiles, so a row of chunks is a row of tiles.
+/// The same file by a loop that anyone would write: chunk rows are as high as tiles, so a row of chunks is a
+/// row of tiles.
 void plain_loop(const ChunkSource& source, const std::string& path, const WriteGeotiffOptions& options) {
   TiffOutputLayout layout;
   layout.info = source.info();
@@ -64,7 +67,8 @@ void plain_loop(const ChunkSource& source, const std::string& path, const WriteG
   EncodedTiles tile;
   tile.bytes = context.buffer(layout.max_tile_bytes);
   const auto local = source.make_local(context.scratch());
-  const RowLayout rows{layout.tile_width, layout.info.samples, static_cast<std::uint32_t>(bytes_of(layout.info.type))};
+  const RowLayout rows{layout.tile_width, layout.info.samples,
+                       static_cast<std::uint32_t>(bytes_of(layout.info.type))};
   const TileLayout tiles = layout.tiles();
   for (std::uint64_t chunk_row = 0; chunk_row < source.grid().rows.count(); ++chunk_row)
     for (std::uint64_t chunk_col = 0; chunk_col < source.grid().cols.count(); ++chunk_col) {
@@ -73,7 +77,8 @@ void plain_loop(const ChunkSource& source, const std::string& path, const WriteG
       band.window = block->window;
       band.blocks.push_back(block);
       for (std::uint64_t col = 0; col < band.window.width / tiles.tile_width; ++col) {
-        const Window window{band.window.row, band.window.col + col * tiles.tile_width, tiles.tile_height, tiles.tile_width};
+        const Window window{band.window.row, band.window.col + col * tiles.tile_width, tiles.tile_height,
+                            tiles.tile_width};
         std::size_t size = raw_bytes;
         tile.bytes.resize(layout.max_tile_bytes);
         if (encoder) {
@@ -115,9 +120,10 @@ int main(int argc, char** argv) {
       {"uint16 none", SampleType::uint16, {CodecId::none, {}}, Predictor::none, cores},
       {"uint16 none", SampleType::uint16, {CodecId::none, {}}, Predictor::none, 1},
   };
-  fmt::print("terrain {0} x {0}, chunks 256 x 1024, tiles 256 x 256, {1} cores, {2} rounds, in {3}\n", side, cores, rounds, folder);
-  fmt::print("{:<18} {:>7} {:>14} {:>12} {:>9} {:>9} {:>7}\n", "work", "threads", "loop CPU (s)", "limit (s)", "wall (s)",
-             "CPU (s)", "ratio");
+  fmt::print("terrain {0} x {0}, chunks 256 x 1024, tiles 256 x 256, {1} cores, {2} rounds, in {3}\n", side,
+             cores, rounds, folder);
+  fmt::print("{:<18} {:>7} {:>14} {:>12} {:>9} {:>9} {:>7}\n", "work", "threads", "loop CPU (s)", "limit (s)",
+             "wall (s)", "CPU (s)", "ratio");
   for (const Case& one : cases) {
     TerrainOptions terrain;
     terrain.height = terrain.width = side;
@@ -141,7 +147,7 @@ int main(int argc, char** argv) {
       ratio.push_back(ours.wall / (loop.cpu / one.threads));
     }
     std::filesystem::remove(path);
-    fmt::print("{:<18} {:>7} {:>14.2f} {:>12.2f} {:>9.2f} {:>9.2f} {:>7.3f}\n", one.name, one.threads, median(loop_cpu),
-               median(loop_cpu) / one.threads, median(wall), median(cpu), median(ratio));
+    fmt::print("{:<18} {:>7} {:>14.2f} {:>12.2f} {:>9.2f} {:>9.2f} {:>7.3f}\n", one.name, one.threads,
+               median(loop_cpu), median(loop_cpu) / one.threads, median(wall), median(cpu), median(ratio));
   }
 }

@@ -1,5 +1,5 @@
-// A user of weir::geotiff: what its static library needs (libtiff, zlib, zstd, ...) comes with the target. Writes a
-// raster of its own through every codec, and reads it back.
+// A user of weir::geotiff: what its static library needs (libtiff, zlib, zstd, ...) comes with the target.
+// Writes a raster of its own through every codec, and reads it back.
 #include <cstdint>
 #include <cstdio>
 #include <memory>
@@ -15,8 +15,8 @@ int main() {
   info.type = weir::SampleType::uint16;
   auto value = [](std::uint64_t row, std::uint64_t col, std::uint32_t) { return 7 * row + col; };
   auto source = std::make_shared<weir::FunctionSource>(info, 128, 128, weir::each_sample(info, value));
-  for (weir::CodecId id : {weir::CodecId::none, weir::CodecId::lzw, weir::CodecId::deflate, weir::CodecId::packbits,
-                           weir::CodecId::zstd}) {
+  for (weir::CodecId id : {weir::CodecId::none, weir::CodecId::lzw, weir::CodecId::deflate,
+                           weir::CodecId::packbits, weir::CodecId::zstd}) {
     weir::WriteGeotiffOptions options;
     options.codec.id = id;
     options.overwrite = true;

@@ -16,8 +16,8 @@ int main() {
   weir::Graph graph({.memory = 1 << 20, .threads = 2});
   auto numbers = graph.source<std::uint64_t>(
       "numbers", [](std::uint64_t unit, weir::Emit<std::uint64_t>& emit) { emit(unit); }, {.units = 100});
-  auto tripled = graph.transform<weir::Buffer>("triple", numbers, Triple{},
-                                               {.buffer_bytes = weir::BufferPool::charge(sizeof(std::uint64_t))});
+  auto tripled = graph.transform<weir::Buffer>(
+      "triple", numbers, Triple{}, {.buffer_bytes = weir::BufferPool::charge(sizeof(std::uint64_t))});
   std::uint64_t sum = 0;
   bool in_order = true;
   graph.ordered_sink("sum", tripled, [&, next = std::uint64_t{0}](const weir::Buffer& buffer) mutable {

@@ -1,0 +1,152 @@
+#include <fmt/format.h>
+
+#include "tests/run_command.hpp"
+
+// What the command says while and after it runs: --report, --progress, --quiet, and where the caps show.
+
+namespace weir::command_test {
+namespace {
+
+std::string report_of(const TemporaryFolder& folder, const std::vector<std::string>& more) {
+  std::vector<std::string> words{
+      "convert",  "terrain:2048x2048:uint16", folder / "out.tif", "--overwrite", "--quiet",
+      "--report", folder / "run.json"};
+  words.insert(words.end(), more.begin(), more.end());
+  const Ended ended = weir(words);
+  REQUIRE_MESSAGE(ended.code == 0, ended.err);
+  return text_of(folder / "run.json");
+}
+
+TEST_CASE("the check of JSON tells whole from broken") {
+  for (const char* good : {"{}", "[]", "{\"a\": [1, -2.5e3, \"x\\\"y\", true, null, {}]}", " 0 "})
+    CHECK(JsonCheck::is_whole(good));
+  for (const char* bad : {"", "{", "{\"a\": }", "{\"a\": 1,}", "{a: 1}", "[1 2]", "{} {}", "nan", "inf", "-",
+                          "\"x", "{\"a\": nan}"})
+    CHECK_MESSAGE(!JsonCheck::is_whole(bad), bad);
+}
+
+TEST_CASE("--report writes JSON that says what the run did") {
+  const TemporaryFolder folder;
+  const std::string json = report_of(folder, {"--memory", "32M"});
+  CHECK(JsonCheck::is_whole(json));
+  CHECK(json_number(json, "memory_limit") == 32 << 20);
+  CHECK(json_number(json, "raw_bytes") == 2048 * 2048 * 2);
+  CHECK(json_number(json, "output_bytes") ==
+        static_cast<double>(std::filesystem::file_size(folder / "out.tif")));
+  CHECK(json_number(json, "source_chunks") == 16);
+  CHECK(json_number(json, "source_reads") == 16);
+  CHECK(json_number(json, "peak_payload") <= json_number(json, "memory_limit"));
+  CHECK(json_number(json, "peak_payload") > 0);
+  CHECK(json_number(json_node(json, "compress"), "items_in") == 64);
+}
+
+TEST_CASE("--tokens and --set node.concurrency cap what they say, and without them there is more") {
+  const TemporaryFolder folder;
+  const std::vector<std::string> common{"--threads", "4",          "--tile", "128",     "--memory",
+                                        "12M",       "--compress", "zstd",   "--level", "9"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.end(), common.begin(), common.end());
+    return report_of(folder, more);
+  };
+  const std::string free = with({});
+  CHECK(json_number(free, "most_units_in_flight") > 2);
+  CHECK(json_number(json_node(free, "compress"), "most_in_flight") > 1);
+  const Bytes right = file_bytes(folder / "out.tif");
+  for (const int tokens : {1, 2}) {
+    const std::string json = with({"--tokens", std::to_string(tokens)});
+    CHECK(json_number(json, "tokens") == tokens);
+    CHECK(json_number(json, "most_units_in_flight") == tokens);
+    CHECK(file_bytes(folder / "out.tif") == right);
+  }
+  const std::string one = with({"--set", "compress.concurrency=1"});
+  CHECK(json_number(json_node(one, "compress"), "concurrency") == 1);
+  CHECK(json_number(json_node(one, "compress"), "most_in_flight") == 1);
+  CHECK(json_number(json_node(one, "decode"), "concurrency") == 4);
+  CHECK(file_bytes(folder / "out.tif") == right);
+  const std::string two = with({"--set", "compress.concurrency=1", "--set", "decode.concurrency=2"});
+  CHECK(json_number(json_node(two, "compress"), "most_in_flight") == 1);
+  CHECK(json_number(json_node(two, "decode"), "most_in_flight") <= 2);
+}
+
+TEST_CASE("a report that cannot be written, or exists, or is the output, is refused before the work") {
+  const TemporaryFolder folder;
+  const auto refused = [&](const std::string& report, int code, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> words{"convert", "terrain:64x64", folder / "out.tif", "--report", report};
+    words.insert(words.end(), more.begin(), more.end());
+    const std::vector<std::string> before = folder.names();
+    const Ended ended = weir(words);
+    CHECK(ended.code == code);
+    CHECK_MESSAGE(says_one_line(ended), ended.err);
+    CHECK(folder.names() == before);
+    return ended.err;
+  };
+  CHECK(contains(refused(folder / "none/run.json", 1), "No such file"));
+  CHECK(contains(refused(folder / "out.tif", 2), "cannot be the report as well"));
+  CHECK(contains(refused(folder / "./out.tif", 2, {"--overwrite"}), "out.tif"));
+  std::ofstream(folder / "run.json") << "mine";
+  CHECK(contains(refused(folder / "run.json", 2), "exists already"));
+  CHECK(text_of(folder / "run.json") == "mine");
+  CHECK(weir({"convert", "terrain:64x64", folder / "out.tif", "--report", folder / "run.json", "--overwrite"})
+            .code == 0);
+  CHECK(JsonCheck::is_whole(text_of(folder / "run.json")));
+}
+
+TEST_CASE("a failed run leaves no report") {
+  const TemporaryFolder folder;
+  make_terrain(folder / "in.tif", "600x600");
+  std::filesystem::resize_file(folder / "in.tif", std::filesystem::file_size(folder / "in.tif") - 10000);
+  CHECK(weir({"convert", folder / "in.tif", folder / "out.tif", "--report", folder / "run.json"}).code == 1);
+  CHECK(folder.names() == std::vector<std::string>{"in.tif"});
+}
+
+TEST_CASE("--progress json prints lines that parse, at least one a second, the last says finished") {
+  const TemporaryFolder folder;
+  const Ended ended = weir({"convert", "terrain:6000x6000", folder / "out.tif", "--compress", "lzw",
+                            "--progress", "json", "--threads", "1"});
+  REQUIRE(ended.code == 0);
+  const std::vector<std::string> lines = lines_of(ended.err);
+  CHECK(static_cast<double>(lines.size()) >= std::floor(ended.seconds * 0.6));
+  double before = -1;
+  for (const std::string& line : lines) {
+    CHECK_MESSAGE(JsonCheck::is_whole(line), line);
+    CHECK(json_number(line, "items_done") >= before);
+    before = json_number(line, "items_done");
+    CHECK(json_number(line, "memory_in_use") <= json_number(line, "memory_limit"));
+  }
+  REQUIRE(!lines.empty());
+  CHECK(contains(lines.back(), "\"finished\": true"));
+  CHECK(json_number(lines.back(), "items_done") == json_number(lines.back(), "items_planned"));
+}
+
+TEST_CASE("--quiet says nothing, --progress none only what was done; without a terminal progress is lines") {
+  const TemporaryFolder folder;
+  for (const char* command : {"convert", "read"}) {
+    std::vector<std::string> words{command, "terrain:300x300"};
+    const std::string out = folder / (std::string(command) == "convert" ? "out.tif" : "out.npy");
+    if (std::string(command) == "read") words.push_back("--output");
+    words.push_back(out);
+    words.push_back("--overwrite");
+    const auto with = [&](const std::vector<std::string>& more) {
+      std::vector<std::string> all = words;
+      all.insert(all.end(), more.begin(), more.end());
+      const Ended ended = weir(all);
+      CHECK_MESSAGE(ended.code == 0, ended.err);
+      return ended;
+    };
+    const Ended quiet = with({"--quiet"});
+    CHECK(quiet.out.empty());
+    CHECK(quiet.err.empty());
+    const Ended none = with({"--progress", "none"});
+    CHECK(contains(none.out, "wrote " + out));
+    CHECK(contains(none.out, "reads per chunk"));
+    CHECK(none.err.empty());
+    const Ended lines = with({});
+    CHECK(contains(lines.err, "100%"));
+    CHECK(!contains(lines.err, "\r"));
+    CHECK(!contains(lines.err, "\x1b"));
+    CHECK(contains(with({"--progress", "bar"}).err, "\r["));
+  }
+}
+
+}  // namespace
+}  // namespace weir::command_test

@@ -1,0 +1,85 @@
+// Decoders and predictors on any bytes: a piece or an Error, without a crash, a hang or a byte outside. Needs
+// no seeds: in half of the inputs the payload is encoded first and damaged afterwards, so that it gets behind
+// the headers.
+//
+//   byte 0     codec (modulo their number); bit 7: encode and damage
+//   bytes 1-3  size of the buffer to decode into, below 2^18
+//   byte 4     predictor, bytes of a sample, samples per pixel, byte order
+//   byte 5     width of a row
+//   bytes 6-7  where to damage, byte 8: how, byte 9: how much to cut off
+//   the rest   payload
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "framework/error.hpp"
+#include "nodes/codecs/codec.hpp"
+#include "nodes/codecs/predictor.hpp"
+
+namespace {
+
+using namespace weir;
+using Bytes = std::vector<std::byte>;
+
+constexpr std::size_t header_bytes = 10;
+constexpr std::array codecs = {CodecId::none, CodecId::lzw, CodecId::deflate, CodecId::packbits,
+                               CodecId::zstd};
+
+Bytes encoded_and_damaged(CodecId id, const Bytes& raw, const std::uint8_t* header) {
+  const CodecSpec spec = resolved({id});
+  Bytes encoded(max_encoded_bytes(spec, raw.size()));
+  encoded.resize(make_encoder(spec, raw.size(), Scratch())->encode(raw, encoded));
+  if (encoded.empty()) return encoded;
+  const std::size_t where = (std::size_t{header[6]} << 8 | header[7]) % encoded.size();
+  encoded[where] ^= static_cast<std::byte>(header[8]);
+  encoded.resize(encoded.size() - std::min<std::size_t>(encoded.size(), header[9] % 32));
+  return encoded;
+}
+
+// What undo_predictor makes, apply_predictor takes back.
+void check_predictor(const std::uint8_t* header, Bytes rows) {
+  RowLayout layout;
+  layout.sample_bytes = 1u << (header[4] & 3);
+  layout.samples = 1 + (header[4] >> 2 & 7);
+  layout.width = 1 + std::uint64_t{header[5]};
+  const bool floating = (header[4] & 0x20) != 0 && layout.sample_bytes > 1;
+  const Predictor predictor = floating ? Predictor::floating_point : Predictor::horizontal;
+  const bool swap = (header[4] & 0x40) != 0;
+  rows.resize(rows.size() / layout.row_bytes() * layout.row_bytes());
+  const Bytes before = rows;
+  Bytes scratch(layout.row_bytes());
+  undo_predictor(predictor, layout, rows, scratch, swap);
+  apply_predictor(predictor, layout, rows, scratch);
+  if (swap && !floating) swap_samples(rows, layout.sample_bytes);
+  if (rows != before) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size < header_bytes) return 0;
+  const CodecId id = codecs[(data[0] & 0x7f) % codecs.size()];
+  const std::size_t wanted = (std::size_t{data[1]} << 16 | std::size_t{data[2]} << 8 | data[3]) & 0x3ffff;
+  Bytes payload(size - header_bytes);
+  if (!payload.empty()) std::memcpy(payload.data(), data + header_bytes, payload.size());
+
+  const bool encode = (data[0] & 0x80) != 0;
+  const Bytes encoded = encode ? encoded_and_damaged(id, payload, data) : payload;
+  Bytes out(wanted);
+  try {
+    const std::size_t filled = make_decoder(id, Scratch())->decode(encoded, out);
+    if (filled > out.size()) std::abort();
+    const bool unharmed = encode && data[8] == 0 && data[9] % 32 == 0;
+    if (unharmed &&
+        (filled != std::min(wanted, payload.size()) ||
+         !std::equal(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(filled), payload.begin())))
+      std::abort();
+  } catch (const Error&) {
+  }
+  check_predictor(data, std::move(out));
+  return 0;
+}
