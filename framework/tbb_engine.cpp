@@ -157,10 +157,18 @@ class TbbEngine {
     Io::gateway_type& gateway;
   };
 
+  /// Nodes that are being connected start tasks. Where the constructor throws later (no threads, no memory), these must
+  /// end before the nodes go.
+  struct Drain {
+    flow::graph& graph;
+    ~Drain() { graph.wait_for_all(); }
+  };
+
   Run& run_;
   flow::graph graph_;
   std::vector<Node> nodes_;
   std::optional<Admit> admit_;
+  Drain drain_{graph_};  // the last member: destroyed first
 };
 
 }  // namespace

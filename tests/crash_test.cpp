@@ -205,3 +205,14 @@ TEST_CASE("the temporary of a writer that is still alive is not removed by anoth
   CHECK(folder.names() == std::vector<std::string>{"out.tif"});
   CHECK((content(target) != good_bytes()));  // the last one wins
 }
+
+TEST_CASE("each allocation of the whole program that fails ends a write cleanly, and crashes nothing") {
+  for (const char* engine : {"serial", "onetbb"}) {
+    CAPTURE(engine);
+    const Folder folder;
+    const std::string command =
+        std::string(WEIR_TEST_CHILDREN) + "/allocation_child " + folder.path + " " + engine;
+    CHECK(std::system(command.c_str()) == 0);  // prints what was wrong
+    CHECK(folder.names() == std::vector<std::string>{"out.tif"});
+  }
+}

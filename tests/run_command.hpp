@@ -103,6 +103,20 @@ class Program {
     }
     return false;
   }
+  /// Waits until it has written to a file in that folder, with a name or without; false where it ended
+  /// before.
+  bool waits_until_it_writes_in(const std::string& folder) {
+    for (; is_running(); std::this_thread::sleep_for(std::chrono::milliseconds(2))) {
+      std::error_code gone;  // it may close or end between any two steps
+      for (const auto& file :
+           std::filesystem::directory_iterator("/proc/" + std::to_string(pid_) + "/fd", gone)) {
+        const std::string name = std::filesystem::read_symlink(file.path(), gone);
+        const std::uintmax_t size = std::filesystem::file_size(file.path(), gone);
+        if (!gone && name.starts_with(folder) && size > 100'000) return true;
+      }
+    }
+    return false;
+  }
   /// Waits for its end; kills it after two minutes.
   Ended wait() {
     const auto patience = std::chrono::steady_clock::now() + std::chrono::minutes(2);

@@ -92,7 +92,7 @@ Action add_convert(CLI::App& app, bool explain) {
   tile->option_text("N");
   convert->add_option("--strip", options->strip, "Strips of this many rows instead of tiles")
       ->option_text("ROWS")
-      ->check(CLI::Range(std::uint64_t{1}, std::numeric_limits<std::uint64_t>::max()))
+      ->check(CLI::Range(1U, std::numeric_limits<std::uint32_t>::max()))
       ->excludes(tile);
   choice("--interleave", options->interleave, "pixel, or band for one plane per sample", "I",
          {"pixel", "band"});

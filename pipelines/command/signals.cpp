@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <ctime>
 
 namespace weir::command {
 
@@ -16,11 +15,7 @@ StopOnSignal::StopOnSignal() {
   sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   waiter_ = std::jthread([this, signals](std::stop_token done) {
-    // Waits in slices, so that the end of main is noticed; a tenth of a second costs nothing.
-    const timespec slice{0, 100'000'000};
-    while (!done.stop_requested()) {
-      const int signal = sigtimedwait(&signals, nullptr, &slice);
-      if (signal <= 0) continue;
+    for (int signal = 0; sigwait(&signals, &signal) == 0 && !done.stop_requested();) {
       if (stop_.stop_requested()) _exit(128 + signal);
       signal_ = signal;
       stop_.request_stop();
@@ -28,6 +23,9 @@ StopOnSignal::StopOnSignal() {
   });
 }
 
-StopOnSignal::~StopOnSignal() = default;
+StopOnSignal::~StopOnSignal() {
+  waiter_.request_stop();
+  pthread_kill(waiter_.native_handle(), SIGTERM);  // to that thread alone, which takes it as the end
+}
 
 }  // namespace weir::command

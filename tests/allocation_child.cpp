@@ -1,0 +1,108 @@
+// Helper of crash_test.cpp: write_geotiff with each allocation of the whole program failing in turn, the
+// small ones of graph, plan and standard library included. In a program of its own, as it replaces operator
+// new.
+//
+//   allocation_child FOLDER ENGINE      ENGINE: serial or onetbb
+//
+// Prints a line for every run that did not end cleanly. Exit code 0: there was none; a hang ends in SIGALRM.
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <new>
+#include <string>
+
+#include "tests/small_raster.hpp"
+
+namespace {
+
+std::atomic<bool> is_counting{false};
+std::atomic<std::size_t> allocations{0}, failing{0};
+
+}  // namespace
+
+// Not inlined: gcc 12 takes one without the other for a mismatch.
+[[gnu::noinline]] void* operator new(std::size_t bytes) {
+  if (is_counting.load() && ++allocations == failing.load()) throw std::bad_alloc();
+  if (void* block = std::malloc(bytes == 0 ? 1 : bytes)) return block;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* block) noexcept {
+  std::free(block);
+}
+[[gnu::noinline]] void operator delete(void* block, std::size_t) noexcept {
+  std::free(block);
+}
+
+namespace {
+
+using namespace weir;
+using namespace weir::test;
+
+std::string content(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+/// Thousands of writes need not reach the disk.
+class UnsyncedFiles : public FileSystem {
+ public:
+  int fsync(int) override { return 0; }
+};
+
+/// Empty where it succeeded.
+std::string error_of_write(const std::string& target, const WriteWay& way, std::size_t k) {
+  UnsyncedFiles files;
+  const WriteGeotiffOptions options = way.options(files);
+  const auto source = small_source();
+  std::string text;
+  allocations = 0;
+  failing = k;
+  is_counting = true;
+  try {
+    write_geotiff(source, target, options);
+    is_counting = false;
+  } catch (const Error& error) {
+    is_counting = false;
+    text = error.what();
+  } catch (const std::bad_alloc&) {  // while planning: there is no node to name
+    is_counting = false;
+    text = "out of memory";
+  }
+  return text;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  if (count != 3) return 2;
+  const std::string target = std::string(arguments[1]) + "/out.tif";
+  WriteWay way{std::string(arguments[2]) == "serial" ? Engine::serial : Engine::onetbb};
+  if (!error_of_write(target, way, 0).empty()) return 2;
+  const std::string good = content(target);
+
+  way.overwrite = true;
+  int unclean = 0, failed = 0;
+  for (std::size_t k = 1;; ++k) {
+    ::alarm(10);
+    std::ofstream(target, std::ios::binary) << "old";
+    const std::string error = error_of_write(target, way, k);
+    const bool came = allocations >= k;
+    const std::string now = content(target);
+    const bool is_clean =
+        error.empty() ? now == good
+                      : error.find("out of memory") != std::string::npos && (now == "old" || now == good);
+    if (!is_clean) {
+      std::printf("allocation %zu: %s, the file has %zu bytes\n", k,
+                  error.empty() ? "success" : error.c_str(), now.size());
+      ++unclean;
+    }
+    failed += error.empty() ? 0 : 1;
+    if (!came) break;
+  }
+  if (failed < 500) std::printf("only %d allocations failed\n", failed);
+  return unclean == 0 && failed >= 500 ? 0 : 1;
+}
