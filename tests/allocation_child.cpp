@@ -2,7 +2,7 @@
 // small ones of graph, plan and standard library included. In a program of its own, as it replaces operator
 // new.
 //
-//   allocation_child FOLDER ENGINE      ENGINE: serial or onetbb
+//   allocation_child FOLDER THREADS      THREADS: compute threads of oneTBB; 0: the serial engine
 //
 // Prints a line for every run that did not end cleanly. Exit code 0: there was none; a hang ends in SIGALRM.
 #include <unistd.h>
@@ -54,9 +54,10 @@ class UnsyncedFiles : public FileSystem {
 };
 
 /// Empty where it succeeded.
-std::string error_of_write(const std::string& target, const WriteWay& way, std::size_t k) {
+std::string error_of_write(const std::string& target, const WriteWay& way, unsigned threads, std::size_t k) {
   UnsyncedFiles files;
-  const WriteGeotiffOptions options = way.options(files);
+  WriteGeotiffOptions options = way.options(files);
+  if (threads > 0) options.graph.threads = threads;
   const auto source = small_source();
   std::string text;
   allocations = 0;
@@ -80,8 +81,9 @@ std::string error_of_write(const std::string& target, const WriteWay& way, std::
 int main(int count, char** arguments) {
   if (count != 3) return 2;
   const std::string target = std::string(arguments[1]) + "/out.tif";
-  WriteWay way{std::string(arguments[2]) == "serial" ? Engine::serial : Engine::onetbb};
-  if (!error_of_write(target, way, 0).empty()) return 2;
+  const unsigned threads = static_cast<unsigned>(std::strtoul(arguments[2], nullptr, 10));
+  WriteWay way{threads == 0 ? Engine::serial : Engine::onetbb};
+  if (!error_of_write(target, way, threads, 0).empty()) return 2;
   const std::string good = content(target);
 
   way.overwrite = true;
@@ -89,7 +91,7 @@ int main(int count, char** arguments) {
   for (std::size_t k = 1;; ++k) {
     ::alarm(10);
     std::ofstream(target, std::ios::binary) << "old";
-    const std::string error = error_of_write(target, way, k);
+    const std::string error = error_of_write(target, way, threads, k);
     const bool came = allocations >= k;
     const std::string now = content(target);
     const bool is_clean =

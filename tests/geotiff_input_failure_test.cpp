@@ -100,7 +100,8 @@ TEST_CASE("an input that is cut off at any length ends a write with one clear er
     way.set_up(files);
     const Leaks leaks;
     std::size_t in_graph = 0;
-    for (std::size_t length = 0; length < whole.size(); length += is_full || length < 500 ? 1 : 37) {
+    for (std::size_t length = 0; length < whole.size();
+         length += is_full || (codec == CodecId::deflate && length < 500) ? 1 : 61) {
       CAPTURE(length);
       put(input.path, whole.substr(0, length));
       WriteWay this_way = way;
@@ -118,7 +119,7 @@ TEST_CASE("an input that is cut off at any length ends a write with one clear er
       check_reading_error(reading, input.path);
       leaks.check_files();
     }
-    CHECK(in_graph > 20);
+    CHECK(in_graph > 10);
     put(input.path, whole);
     write_tightly(tiff_at(input.path), out, way.options(files));
     CHECK(content(out) == whole);

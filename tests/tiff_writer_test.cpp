@@ -248,10 +248,24 @@ TEST_CASE("space for directory and arrays is asked for before anything is writte
   const TemporaryFolder folder;
   FaultyFiles files;
   files.free = 1 << 20;
-  const TiffOutputLayout layout = layout_of(16 * 1000, 32 * 1000);  // arrays of 8 MB
+  TiffOutputLayout layout = layout_of(16 * 1000, 32 * 1000);  // arrays of 8 MB
+  layout.codec = CodecId::zstd;
   CHECK_THROWS_AS(TiffWriter(layout, folder / "a.tif", false, files), Error);
   CHECK(folder.names().empty());
   files.free = 1 << 24;
+  CHECK_NOTHROW(TiffWriter(layout, folder / "a.tif", false, files));
+}
+
+TEST_CASE("without a codec space for all pixels is asked for before anything is written") {
+  const TemporaryFolder folder;
+  FaultyFiles files;
+  const TiffOutputLayout layout = layout_of(1600, 3200);
+  REQUIRE(layout.codec == CodecId::none);
+  const auto pixels = static_cast<std::int64_t>(1600 * 3200 * layout.info.pixel_bytes());
+  files.free = pixels;
+  CHECK_THROWS_AS(TiffWriter(layout, folder / "a.tif", false, files), Error);
+  CHECK(folder.names().empty());
+  files.free = pixels + (1 << 20);
   CHECK_NOTHROW(TiffWriter(layout, folder / "a.tif", false, files));
 }
 

@@ -2,33 +2,18 @@
 
 #include <algorithm>
 #include <cstring>
-#include <new>
+
+#include "nodes/codecs/codec_parts.hpp"
 
 namespace weir {
 namespace {
 
-/// A block of scratch with an owner.
-class ScratchBlock {
- public:
-  ScratchBlock(const Scratch& scratch, std::size_t bytes) : scratch_(scratch), bytes_(bytes) {
-    if (bytes > 0 && (data_ = static_cast<std::byte*>(scratch_.allocate(bytes))) == nullptr)
-      throw std::bad_alloc();
-  }
-  ~ScratchBlock() {
-    if (data_ != nullptr) scratch_.release(data_);
-  }
-  ScratchBlock(const ScratchBlock&) = delete;
-  ScratchBlock& operator=(const ScratchBlock&) = delete;
-  std::span<std::byte> span() { return {data_, bytes_}; }
+using codec_parts::scratch_block_bytes;
+using codec_parts::ScratchBlock;
 
- private:
-  Scratch scratch_;
-  std::byte* data_ = nullptr;
-  std::size_t bytes_;
-};
-
-// A scratch block's own rounding and header.
-constexpr std::uint64_t block_overhead = 192;
+std::span<std::byte> span_of(const ScratchBlock& block) {
+  return {static_cast<std::byte*>(block.data()), block.size()};
+}
 
 // Runs that wait for their place are made compact, in steps of this size so that freed blocks fit the next
 // one.
@@ -37,11 +22,13 @@ constexpr std::size_t compact_step = 32 * 1024;
 }  // namespace
 
 struct CompressTiles::ThreadLocal : CompressTiles::Local {
+  ThreadLocal() = default;
   ThreadLocal(const Scratch& scratch, const CodecSpec& codec, std::uint64_t raw_bytes,
               std::uint64_t row_bytes, std::uint64_t run_bytes)
-      : raw(scratch, raw_bytes), row(scratch, row_bytes), run(scratch, run_bytes) {
-    if (codec.id != CodecId::none) encoder = make_encoder(codec, raw_bytes, scratch);
-  }
+      : raw(scratch, raw_bytes, "a raw tile"),
+        row(scratch, row_bytes, "a row"),
+        run(scratch, run_bytes, "a run of tiles"),
+        encoder(make_encoder(codec, raw_bytes, scratch)) {}
   ScratchBlock raw, row, run;
   std::unique_ptr<Encoder> encoder;
 };
@@ -58,13 +45,13 @@ CompressTiles::CompressTiles(TileEncoding encoding, std::uint64_t run_tiles)
 
 std::uint64_t CompressTiles::slot_bytes() const {
   if (encoding_.codec.id == CodecId::none) return 0;
-  return raw_tile_bytes_ + row_bytes_ + run_tiles_ * max_tile_bytes_ + 3 * block_overhead +
+  return scratch_block_bytes(raw_tile_bytes_) + scratch_block_bytes(row_bytes_) +
+         scratch_block_bytes(run_tiles_ * max_tile_bytes_) +
          encoder_scratch_bytes(encoding_.codec, raw_tile_bytes_);
 }
 
 std::unique_ptr<CompressTiles::Local> CompressTiles::make_local(const Scratch& scratch) const {
-  if (encoding_.codec.id == CodecId::none)
-    return std::make_unique<ThreadLocal>(scratch, encoding_.codec, 0, 0, 0);
+  if (encoding_.codec.id == CodecId::none) return std::make_unique<ThreadLocal>();
   return std::make_unique<ThreadLocal>(scratch, encoding_.codec, raw_tile_bytes_, row_bytes_,
                                        run_tiles_ * max_tile_bytes_);
 }
@@ -79,7 +66,7 @@ EncodedTiles CompressTiles::operator()(const TileRun& run, Local& base, const Co
   // moment.
   const bool is_compact = run.waits && encoding_.codec.id != CodecId::none;
   if (!is_compact) encoded.bytes = context.buffer(run.count * max_tile_bytes_);
-  const std::span<std::byte> out = is_compact ? local.run.span() : encoded.bytes.span();
+  const std::span<std::byte> out = is_compact ? span_of(local.run) : encoded.bytes.span();
   std::size_t used = 0;
   for (std::uint64_t i = 0; i < run.count; ++i) {
     const std::size_t size = encode(run, i, local, out.subspan(used, max_tile_bytes_));
@@ -109,11 +96,11 @@ std::size_t CompressTiles::encode(const TileRun& run, std::uint64_t index, Threa
     cut_tile(*run.band, window, run.plane, samples, encoding_.fill, out.data());
     return raw_bytes;
   }
-  const std::span<std::byte> raw = local.raw.span().first(raw_bytes);
+  const std::span<std::byte> raw = span_of(local.raw).first(raw_bytes);
   cut_tile(*run.band, window, run.plane, samples, encoding_.fill, raw.data());
   apply_predictor(encoding_.predictor,
                   {window.width, samples, static_cast<std::uint32_t>(bytes_of(encoding_.type))}, raw,
-                  local.row.span());
+                  span_of(local.row));
   return local.encoder->encode(raw, out);
 }
 

@@ -38,11 +38,11 @@ namespace weir {
 //   zlib 6          12  1.858      11  2.460     39  1.913      40  1.770      44  1.999
 //   zlib 9          10  1.860       4  2.467      6  1.930       6  1.784      14  2.012
 //
-// The default is the fastest point whose files are within 2 % of zlib 6's on average, which is what writers make
-// unless told: libdeflate 1 (1.6 % larger, at 5 to 20 times the speed). ISA-L's best, level 2, is 3.1 % larger at
-// 1.4 to 2.7 times the speed of libdeflate 1: worth asking for, and the default where libdeflate is missing (3 to 6
-// times zlib 1 at about its size). With zlib alone, level 4 (0.2 % larger on average, smaller on uint16) has 1.7 to 6
-// times the speed of level 6.
+// The default is the fastest point whose files are within 2 % of zlib 6's on average, which is what writers
+// make unless told: libdeflate 1 (1.6 % larger, at 5 to 20 times the speed). ISA-L's best, level 2, is 3.1 %
+// larger at 1.4 to 2.7 times the speed of libdeflate 1: worth asking for, and the default where libdeflate is
+// missing (3 to 6 times zlib 1 at about its size). With zlib alone, level 4 (0.2 % larger on average, smaller
+// on uint16) has 1.7 to 6 times the speed of level 6.
 namespace {
 constexpr int default_libdeflate_level = 1;
 constexpr int default_isal_level = 2;

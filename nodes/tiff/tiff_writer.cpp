@@ -56,6 +56,7 @@ struct TiffWriter::Plan {
   std::uint64_t front_bytes = 0;  // to the first array
   std::uint64_t data = 0;         // where the tiles start
   std::uint64_t largest = 0;
+  std::uint64_t smallest = 0;  // without a codec the pixels' size is known too
   std::uint64_t window_entries = 0;
   std::uint64_t windows = 0;
 
@@ -65,6 +66,9 @@ struct TiffWriter::Plan {
     const std::uint64_t arrays = directory.array_bytes();
     data = (values_end + arrays + 15) / 16 * 16;
     front_bytes = data - arrays;
+    smallest = data;
+    if (layout.codec == CodecId::none)
+      smallest += layout.info.height * layout.info.width * layout.info.pixel_bytes();
     directory.place_arrays(front_bytes);
     offsets = directory.array(offsets_tag(layout));
     byte_counts = directory.array(byte_counts_tag(layout));
@@ -126,7 +130,7 @@ TiffWriter::TiffWriter(Plan plan, std::uint64_t max_tile_bytes, std::string path
   const std::vector<std::byte> directory = plan.directory.encode(0);
   std::ranges::copy(header, front_.begin());
   std::ranges::copy(directory, front_.begin() + static_cast<std::ptrdiff_t>(plan.directory.offset()));
-  file_.require_space(plan.data);
+  file_.require_space(plan.smallest);
 }
 
 void TiffWriter::write(const EncodedTiles& tiles) {

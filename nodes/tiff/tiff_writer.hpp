@@ -26,7 +26,8 @@ class TiffWriter {
  public:
   /// Throws a usage Error where the layout cannot be written (see check; forced classic where the file could
   /// pass 4 GiB) or the file exists and may not be overwritten; an Error where there is no space for what
-  /// lies before the tiles. Nothing of the layout is kept but the encoded directory.
+  /// is sure to be written: what lies before the tiles and, without a codec, the pixels. Nothing of the
+  /// layout is kept but the encoded directory.
   TiffWriter(const TiffOutputLayout& layout, std::string path, bool overwrite,
              FileSystem& files = FileSystem::real());
 

@@ -1,6 +1,6 @@
-// Decoders and predictors on any bytes: a piece or an Error, without a crash, a hang or a byte outside. Needs
-// no seeds: in half of the inputs the payload is encoded first and damaged afterwards, so that it gets behind
-// the headers.
+// Decoders and predictors on any bytes: a piece or an Error, without a crash, a hang or a byte outside. In
+// half of the inputs the payload is encoded first and damaged afterwards, so that it gets behind the headers.
+// Seeds: seeds/decode_fuzz, small pieces made for this, one or two per codec.
 //
 //   byte 0     codec (modulo their number); bit 7: encode and damage
 //   bytes 1-3  size of the buffer to decode into, below 2^18
