@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <random>
+#include <stdexcept>
 
 #include "tests/failure_support.hpp"
 
@@ -110,6 +111,27 @@ TEST_CASE("a stop at any node body ends a write as cancelled, and nothing was to
     }
     CHECK(k > 50);
     leaks.check();
+  }
+}
+
+TEST_CASE("a failure that comes after a stop does not hide it") {
+  for (const WriteWay& way : write_ways()) {
+    CAPTURE(way.text());
+    const Scene scene(way);
+    FaultyFileSystem files;
+    way.set_up(files);
+    std::stop_source stop;
+    RunOptions run;
+    run.stop = stop.get_token();
+    run.before_body = [&](const std::string& node, std::uint64_t ticket) {
+      if (node != "compress" || ticket != 2) return;
+      stop.request_stop();
+      throw std::runtime_error("planted");
+    };
+    check_stopped(scene, ending_of("stopped, then failed", [&] {
+                    write_tightly(small_source(), scene.target, way.options(files), run);
+                  }));
+    scene.check_next_run();
   }
 }
 
