@@ -157,8 +157,8 @@ class TbbEngine {
     Io::gateway_type& gateway;
   };
 
-  /// Nodes that are being connected start tasks. Where the constructor throws later (no threads, no memory), these must
-  /// end before the nodes go.
+  /// Nodes that are being connected start tasks. Where the constructor throws later (no threads, no memory),
+  /// these must end before the nodes go.
   struct Drain {
     flow::graph& graph;
     ~Drain() { graph.wait_for_all(); }

@@ -82,21 +82,20 @@ int main(int count, char** arguments) {
   if (count != 3) return 2;
   const std::string target = std::string(arguments[1]) + "/out.tif";
   const unsigned threads = static_cast<unsigned>(std::strtoul(arguments[2], nullptr, 10));
-  WriteWay way{threads == 0 ? Engine::serial : Engine::onetbb};
+  const WriteWay way{threads == 0 ? Engine::serial : Engine::onetbb};
   if (!error_of_write(target, way, threads, 0).empty()) return 2;
   const std::string good = content(target);
 
-  way.overwrite = true;
   int unclean = 0, failed = 0;
   for (std::size_t k = 1;; ++k) {
     ::alarm(10);
-    std::ofstream(target, std::ios::binary) << "old";
+    std::remove(target.c_str());
     const std::string error = error_of_write(target, way, threads, k);
     const bool came = allocations >= k;
-    const std::string now = content(target);
+    const std::string now = content(target);  // empty: there is none
     const bool is_clean =
         error.empty() ? now == good
-                      : error.find("out of memory") != std::string::npos && (now == "old" || now == good);
+                      : error.find("out of memory") != std::string::npos && (now.empty() || now == good);
     if (!is_clean) {
       std::printf("allocation %zu: %s, the file has %zu bytes\n", k,
                   error.empty() ? "success" : error.c_str(), now.size());
