@@ -103,6 +103,16 @@ std::optional<DeflateEngine> deflate_engine_named(std::string_view name) {
 }
 
 CodecSpec resolved(const CodecSpec& spec) {
+  if (spec.custom) {
+    const auto levels = spec.custom->levels();
+    if (spec.level && !levels)
+      throw Error::usage("use", fmt::format("{} level {}", spec.custom->name(), *spec.level),
+                         "this codec has no levels");
+    if (spec.level && (*spec.level < levels->first || *spec.level > levels->second))
+      throw Error::usage("use", fmt::format("{} level {}", spec.custom->name(), *spec.level),
+                         fmt::format("its levels are {} to {}", levels->first, levels->second));
+    return spec;
+  }
   if (spec.engine != DeflateEngine::automatic && spec.id != CodecId::deflate)
     throw Error::usage("use", fmt::format("deflate engine {}", name_of(spec.engine)),
                        fmt::format("the codec is {}", name_of(spec.id)));
@@ -126,6 +136,7 @@ CodecSpec resolved(const CodecSpec& spec) {
 }
 
 std::uint64_t max_encoded_bytes(const CodecSpec& spec, std::uint64_t raw) {
+  if (spec.custom) return spec.custom->max_encoded_bytes(raw);
   switch (spec.id) {
     case CodecId::none:
       return raw;
@@ -141,6 +152,7 @@ std::uint64_t max_encoded_bytes(const CodecSpec& spec, std::uint64_t raw) {
 }
 
 std::uint64_t encoder_scratch_bytes(const CodecSpec& spec, std::uint64_t raw) {
+  if (spec.custom) return spec.custom->encoder_scratch_bytes(raw);
   switch (spec.id) {
     case CodecId::none:
       return 0;
@@ -156,6 +168,7 @@ std::uint64_t encoder_scratch_bytes(const CodecSpec& spec, std::uint64_t raw) {
 }
 
 std::unique_ptr<Encoder> make_encoder(const CodecSpec& spec, std::uint64_t raw, const Scratch& scratch) {
+  if (spec.custom) return spec.custom->make_encoder(spec.level, raw, scratch);
   switch (spec.id) {
     case CodecId::none:
       return std::make_unique<CopyEncoder>();

@@ -5,7 +5,9 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "framework/buffer.hpp"
@@ -18,6 +20,27 @@ enum class CodecId : std::uint16_t { none = 1, lzw = 5, deflate = 8, packbits = 
 /// Which library makes deflate streams. All make valid zlib streams (RFC 1950); sizes and speeds differ.
 enum class DeflateEngine : std::uint8_t { automatic, zlib, libdeflate, isal };
 
+class Encoder;
+class Decoder;
+
+/// A codec that is not ours: a plugin's. Const and thread-safe; encoders and decoders are one thread's each.
+class CustomCodec {
+ public:
+  virtual ~CustomCodec() = default;
+  virtual std::string name() const = 0;
+  /// TIFF's Compression tag (259) of what it makes; from 32768 on, TIFF 6.0's private range, and none of
+  /// ours.
+  virtual std::uint16_t tiff_compression() const = 0;
+  /// The levels that it takes, least to most; nothing where it has none.
+  virtual std::optional<std::pair<int, int>> levels() const = 0;
+  virtual std::uint64_t max_encoded_bytes(std::uint64_t raw) const = 0;
+  virtual std::uint64_t encoder_scratch_bytes(std::uint64_t raw) const = 0;
+  virtual std::uint64_t decoder_scratch_bytes() const = 0;
+  virtual std::unique_ptr<Encoder> make_encoder(std::optional<int> level, std::uint64_t raw,
+                                                const Scratch& scratch) const = 0;
+  virtual std::unique_ptr<Decoder> make_decoder(const Scratch& scratch) const = 0;
+};
+
 struct CodecSpec {
   CodecId id = CodecId::none;
   std::optional<int> level = std::nullopt;  ///< the codec's default where absent
@@ -25,6 +48,7 @@ struct CodecSpec {
   /// packbits only: bytes of a row of the pieces; rows are packed apart (TIFF 6.0 section 9). 0: a piece is
   /// one row.
   std::uint64_t row_bytes = 0;
+  std::shared_ptr<const CustomCodec> custom = nullptr;  ///< used instead of `id`, where it is set
 };
 
 std::string_view name_of(CodecId id);                       ///< "zstd"

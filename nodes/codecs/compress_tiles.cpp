@@ -3,13 +3,10 @@
 #include <algorithm>
 #include <cstring>
 
-#include "nodes/codecs/codec_parts.hpp"
+#include "framework/scratch_block.hpp"
 
 namespace weir {
 namespace {
-
-using codec_parts::scratch_block_bytes;
-using codec_parts::ScratchBlock;
 
 std::span<std::byte> span_of(const ScratchBlock& block) {
   return {static_cast<std::byte*>(block.data()), block.size()};

@@ -153,15 +153,17 @@ class BandBytes {
         starting_(request, {std::max(band.owned_from, band.kept_from), band.end}),
         inside_(request, {band.owned_from, band.kept_from}) {}
 
+  std::uint64_t blocks(const BandGroup& segment) const {
+    return starting_(segment.owned_from, segment.end) + inside_(segment.owned_from, segment.end);
+  }
   std::uint64_t unit(const BandGroup& segment) const {
-    return starting_(segment.owned_from, segment.end) + inside_(segment.owned_from, segment.end) +
-           owned_rows_ * (segment.end - segment.owned_from) * request_.fetch_bytes +
-           encoded_ * segment.tiles * request_.tile_bytes;
+    return blocks(segment) + owned_rows_ * (segment.end - segment.owned_from) * request_.fetch_bytes +
+           encoded_ * segment.tiles * (request_.tile_bytes + request_.transient_tile_bytes);
   }
   std::uint64_t carried(const BandGroup& segment) const {
     return through_(0, chunk_cols_) + ending_(segment.first, chunk_cols_) + starting_(0, segment.owned_from) +
            inside_(segment.first, segment.owned_from) +
-           (encoded_ - 1) * segment.tiles_before * request_.tile_bytes;
+           segment.tiles_before * ((encoded_ - 1) * request_.tile_bytes + request_.waiting_tile_bytes);
   }
 
  private:
@@ -250,7 +252,7 @@ std::uint64_t work(const BandPlanRequest& request, std::uint64_t rows, std::uint
   const TileLayout& tiles = request.tiles;
   return std::min(rows * tiles.tile_height, tiles.height) * std::min(cols * tiles.tile_width, tiles.width) *
              request.pixel_bytes +
-         rows * cols * tiles.planes * request.tile_bytes;
+         rows * cols * tiles.planes * (request.tile_bytes + request.transient_tile_bytes);
 }
 
 /// BandGroup lengths worth a try: all small ones; powers of two and multiples of the length after which tile
@@ -325,7 +327,8 @@ void check(const BandPlanRequest& request) {
       times(rows.largest(), cols.largest()) * static_cast<double>(request.pixel_bytes) * 1.125 + 4096 +
       static_cast<double>(request.fetch_bytes) + static_cast<double>(request.excess_bytes);
   const double all = times(rows.count(), cols.count()) * chunk +
-                     times(tiles.tile_rows(), tiles.tile_cols()) * times(tiles.planes, request.tile_bytes);
+                     times(tiles.tile_rows(), tiles.tile_cols()) *
+                         times(tiles.planes, request.tile_bytes + request.transient_tile_bytes);
   if (all >= 0x1p62)
     throw Error::usage("plan", fmt::format("a raster of {} x {} pixels", tiles.width, tiles.height),
                        "its chunks and tiles come to more than 4 EiB");
@@ -452,6 +455,11 @@ bool BandPlan::is_kept(const BandUnit& unit, ChunkIndex chunk) const {
 std::uint64_t BandPlan::unit_bytes(const BandUnit& unit) const {
   const auto [band, segment] = groups_of(*this, unit);
   return BandBytes<Direct>(request_, band).unit(segment);
+}
+
+std::uint64_t BandPlan::block_bytes(const BandUnit& unit) const {
+  const auto [band, segment] = groups_of(*this, unit);
+  return BandBytes<Direct>(request_, band).blocks(segment);
 }
 
 std::uint64_t BandPlan::carried_bytes(const BandUnit& unit) const {

@@ -28,7 +28,12 @@ struct BandPlanRequest {
   /// ChunkSource::excess_bytes.
   std::uint64_t excess_bytes = 0;
   TileLayout tiles;
-  std::uint64_t tile_bytes = 0;    ///< charge of one encoded tile in the worst case (one plane's)
+  std::uint64_t tile_bytes = 0;  ///< charge of one encoded tile in the worst case (one plane's)
+  /// Where a tile stands for several smaller ones of an output: the part of its (one plane's) tile_bytes that
+  /// is not the first row of these, and so waits for the rest of the row even in a band of one tile row.
+  std::uint64_t waiting_tile_bytes = 0;
+  std::uint64_t transient_tile_bytes =
+      0;                           ///< charge of what is computed for one tile between band and encoder
   std::uint64_t available = 0;     ///< bytes of budget for units: the limit less standing bytes
   std::uint64_t units_wanted = 4;  ///< units in flight that keep every core busy
   std::uint64_t run_tiles = 1;     ///< tiles that travel as one item
@@ -92,6 +97,8 @@ class BandPlan {
   /// Bytes the unit takes at admission: its own chunks decoded (BufferPool::charge each), their stored bytes,
   /// its encoded tiles.
   std::uint64_t unit_bytes(const BandUnit& unit) const;
+  /// The part of it that is the unit's own chunks, decoded.
+  std::uint64_t block_bytes(const BandUnit& unit) const;
   /// Bytes of earlier units that can still be held when all that could be delivered before `unit` is
   /// delivered: chunks kept, tiles waiting for rows above them.
   std::uint64_t carried_bytes(const BandUnit& unit) const;

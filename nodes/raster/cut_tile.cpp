@@ -4,7 +4,6 @@
 #include <cmath>
 #include <concepts>
 #include <cstring>
-#include <limits>
 #include <optional>
 
 #include "nodes/raster/copy_pixels.hpp"
@@ -12,22 +11,6 @@
 
 namespace weir {
 namespace {
-
-/// The nodata text as a value of the type, or nothing where the type cannot hold it.
-template <class Sample>
-std::optional<Sample> sample_in(const std::string& text) {
-  if (const auto sample = number_in<Sample>(text)) return sample;
-  if constexpr (std::integral<Sample>) {
-    // "-9999.0" and "1e3" are integers, too. The upper bound is a power of two and so exact in a double; its
-    // predecessor, the type's maximum, need not be.
-    const auto number = number_in<double>(text);
-    if (number && *number == std::trunc(*number) &&
-        *number >= static_cast<double>(std::numeric_limits<Sample>::min()) &&
-        *number < 2 * static_cast<double>(std::numeric_limits<Sample>::max() / 2 + 1))
-      return static_cast<Sample>(*number);
-  }
-  return std::nullopt;
-}
 
 template <class Sample>
 void fill_samples(std::byte* to, std::uint64_t count, const Fill& fill) {

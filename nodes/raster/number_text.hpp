@@ -1,6 +1,9 @@
 #pragma once
 
 #include <charconv>
+#include <cmath>
+#include <concepts>
+#include <limits>
 #include <optional>
 #include <string_view>
 #include <system_error>
@@ -21,6 +24,23 @@ std::optional<Number> number_in(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return number;
+}
+
+/// The text as a value of the sample type, or nothing where the type cannot hold it (300 in uint8, 0.5 in any
+/// integer). "-9999.0" and "1e3" are integers, too. Exact for 64-bit integers, which a double is not.
+template <class Sample>
+std::optional<Sample> sample_in(std::string_view text) {
+  if (const auto sample = number_in<Sample>(text)) return sample;
+  if constexpr (std::integral<Sample>) {
+    // The upper bound is a power of two and so exact in a double; its predecessor, the type's maximum, need
+    // not be.
+    const auto number = number_in<double>(text);
+    if (number && *number == std::trunc(*number) &&
+        *number >= static_cast<double>(std::numeric_limits<Sample>::min()) &&
+        *number < 2 * static_cast<double>(std::numeric_limits<Sample>::max() / 2 + 1))
+      return static_cast<Sample>(*number);
+  }
+  return std::nullopt;
 }
 
 }  // namespace weir

@@ -6,6 +6,7 @@
 
 #include "framework/bytes.hpp"
 #include "framework/error.hpp"
+#include "framework/recording.hpp"
 #include "nodes/raster/chunk_nodes.hpp"
 
 namespace weir {
@@ -24,8 +25,7 @@ std::uint64_t StreamPlan::chunk_count(std::uint64_t unit) const {
 }
 
 std::uint64_t StreamPlan::block_bytes(std::uint64_t unit) const {
-  return bands->unit_bytes(bands->unit(unit)) - chunk_count(unit) * bands->request().fetch_bytes -
-         encoded_bytes(unit);
+  return bands->block_bytes(bands->unit(unit));
 }
 
 std::uint64_t StreamPlan::run_count(std::uint64_t unit) const {
@@ -81,6 +81,7 @@ std::uint64_t tiles_per_run(const TileLayout& tiles, std::uint64_t raw_tile_byte
 
 StreamPlan plan_stream(const StreamInput& input, const TileLayout& tiles, std::uint64_t max_tile_bytes,
                        std::uint64_t run_tiles, const GraphOptions& limits, std::uint64_t standing) {
+  if (limits.recording) standing += limits.recording->bytes();
   BandPlanRequest request;
   request.chunks = input.grid;
   request.pixel_bytes = input.info.pixel_bytes();

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <charconv>
+
 #include "framework/error.hpp"
 
 namespace weir {
@@ -25,6 +28,19 @@ bool is_whole_pieces(const Partition& whole, std::uint64_t begin, std::uint64_t 
 }
 
 }  // namespace
+
+Window parse_window(std::string_view text) {
+  std::array<std::uint64_t, 4> numbers{};
+  const char *at = text.data(), *const end = at + text.size();
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    const auto [next, error] = std::from_chars(at, end, numbers[i]);
+    const bool is_last = i + 1 == numbers.size();
+    if (error != std::errc() || (is_last ? next != end : next == end || *next != ','))
+      throw Error::usage("read", "the window", fmt::format("'{}' is not x,y,w,h", text));
+    at = next + 1;
+  }
+  return {numbers[1], numbers[0], numbers[3], numbers[2]};
+}
 
 WindowSource::WindowSource(std::shared_ptr<const ChunkSource> whole, const Window& window)
     : whole_(std::move(whole)), window_(window), info_(whole_->info()) {

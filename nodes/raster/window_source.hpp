@@ -1,10 +1,14 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 
 #include "nodes/raster/chunk_source.hpp"
 
 namespace weir {
+
+/// "x,y,width,height" in pixels, as people write windows; throws a usage Error.
+Window parse_window(std::string_view text);
 
 /// A part of another raster as a raster of its own: pixel (0, 0) is the window's corner, and the
 /// georeferencing says so. Chunks are those of the whole, cut off at the window's edges; no pixel is copied.

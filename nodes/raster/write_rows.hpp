@@ -6,8 +6,13 @@
 
 #include "framework/file.hpp"
 #include "nodes/raster/encoded_tiles.hpp"
+#include "nodes/raster/raster_info.hpp"
 
 namespace weir {
+
+/// NumPy's .npy header, version 1.0 (numpy.lib.format), for all pixels in row-major order: magic, version,
+/// length, a Python dict, padded to 64 bytes.
+std::string npy_header(const RasterInfo& info);
 
 /// Ordered sink: uncompressed strips become a plain file of rows behind a header of the caller's. The file
 /// appears whole or not at all.

@@ -6,6 +6,7 @@
 
 #include "framework/error.hpp"
 #include "nodes/codecs/compress_tiles.hpp"
+#include "nodes/codecs/encoded_edge.hpp"
 #include "nodes/raster/assemble_bands.hpp"
 #include "nodes/raster/cut_tile.hpp"
 #include "nodes/raster/cut_tiles.hpp"
@@ -13,11 +14,6 @@
 
 namespace weir {
 namespace {
-
-Predictor default_predictor(CodecId codec, SampleType type) {
-  if (codec != CodecId::deflate && codec != CodecId::zstd && codec != CodecId::lzw) return Predictor::none;
-  return is_floating(type) ? Predictor::floating_point : Predictor::horizontal;
-}
 
 /// How the file will be stored, from what the caller asked for and what the raster is.
 TiffOutputLayout layout_of(const RasterInfo& info, const GeotiffOptions& options) {
@@ -33,8 +29,9 @@ TiffOutputLayout layout_of(const RasterInfo& info, const GeotiffOptions& options
   layout.tile_height = options.strip_rows ? std::min(*options.strip_rows, info.height) : options.tile_height;
   layout.tile_width = options.strip_rows ? info.width : options.tile_width;
   layout.planar_separate = options.planar_separate && info.samples > 1;
-  layout.codec = options.codec.id;
-  layout.predictor = options.predictor.value_or(default_predictor(options.codec.id, info.type));
+  layout.codec = options.codec.custom ? static_cast<CodecId>(options.codec.custom->tiff_compression())
+                                      : options.codec.id;
+  layout.predictor = options.predictor.value_or(default_predictor(options.codec, info.type));
   layout.big = options.big;
   return layout;
 }

@@ -261,7 +261,11 @@ SampleType sample_type(const InputFile& file, unsigned bits, unsigned format) {
   }
 }
 
-CodecId codec(const InputFile& file, unsigned compression) {
+using CustomCodecs = std::vector<std::shared_ptr<const CustomCodec>>;
+
+CodecId codec(const InputFile& file, unsigned compression, const CustomCodecs& codecs) {
+  for (const auto& custom : codecs)
+    if (custom->tiff_compression() == compression) return static_cast<CodecId>(compression);
   switch (compression) {
     case COMPRESSION_NONE:
       return CodecId::none;
@@ -311,7 +315,7 @@ std::optional<StrileArray> strile_array(const InputFile& file, const TiffDirecto
 }
 
 TiffLayout read_layout(const InputFile& file, const TiffDirectory& directory, const TiffHandle& tiff,
-                       const RasterInfo& info) {
+                       const RasterInfo& info, const CustomCodecs& codecs) {
   TiffLayout layout;
   layout.is_swapped = directory.is_swapped;
   layout.is_tiled = TIFFIsTiled(tiff.get()) != 0;
@@ -333,7 +337,9 @@ TiffLayout read_layout(const InputFile& file, const TiffDirectory& directory, co
   if (planar != PLANARCONFIG_CONTIG && planar != PLANARCONFIG_SEPARATE)
     fail(file, fmt::format("PlanarConfiguration (tag 284) is {}; 1 and 2 are read", planar));
   layout.planes = planar == PLANARCONFIG_SEPARATE ? info.samples : 1;
-  layout.codec = codec(file, tiff.value<std::uint16_t>(TIFFTAG_COMPRESSION, COMPRESSION_NONE));
+  layout.codec = codec(file, tiff.value<std::uint16_t>(TIFFTAG_COMPRESSION, COMPRESSION_NONE), codecs);
+  for (const auto& custom : codecs)
+    if (static_cast<CodecId>(custom->tiff_compression()) == layout.codec) layout.custom_codec = custom;
   layout.predictor = predictor(file, directory, layout.codec, info.type);
 
   // Each factor is below 2^32, and there are at most 65535 planes.
@@ -397,13 +403,13 @@ RasterInfo read_info(const InputFile& file, const TiffDirectory& directory, cons
 
 }  // namespace
 
-TiffImage read_tiff_image(const InputFile& file, unsigned number) {
+TiffImage read_tiff_image(const InputFile& file, unsigned number, const CustomCodecs& codecs) {
   const TiffDirectory directory = read_tiff_directory(file, number);
   const TiffHandle tiff(file, directory, number);
 
   TiffImage image;
   image.info = read_info(file, directory, tiff);
-  image.layout = read_layout(file, directory, tiff, image.info);
+  image.layout = read_layout(file, directory, tiff, image.info, codecs);
   for (const TiffEntry& entry : directory.entries) {
     if (contains(structural_tags, entry.id)) continue;
     const bool is_pointer =

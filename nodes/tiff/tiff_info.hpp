@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct TiffLayout {
   std::uint64_t strile_height = 0, strile_width = 0;  ///< of a tile or strip, in pixels; never 0
   std::uint32_t planes = 1;                           ///< planar-separate: the samples per pixel; else 1
   CodecId codec = CodecId::none;
+  std::shared_ptr<const CustomCodec> custom_codec;  ///< where the codec is not one of ours
   Predictor predictor = Predictor::none;
   bool is_swapped = false;  ///< samples are in the other byte order
   /// By (plane * rows + row) * columns + column, in tiles or strips; as long as the raster needs.
@@ -37,7 +39,8 @@ struct TiffImage {
 
 /// Reads directory `number`, through libtiff, without touching pixels or offset arrays. Throws Error naming
 /// tag and value where the file is broken or says something that is not read: see the list in
-/// tiff_source.hpp.
-TiffImage read_tiff_image(const InputFile& file, unsigned number);
+/// tiff_source.hpp. `codecs`: those known beside ours.
+TiffImage read_tiff_image(const InputFile& file, unsigned number,
+                          const std::vector<std::shared_ptr<const CustomCodec>>& codecs = {});
 
 }  // namespace weir

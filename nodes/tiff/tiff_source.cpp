@@ -104,9 +104,13 @@ std::uint64_t rows_wanted(const RasterInfo& info, const TiffReadOptions& options
 
 class TiffSource::ThreadLocal : public Local {
  public:
-  ThreadLocal(CodecId codec, std::uint64_t piece_bytes, std::uint64_t row_bytes, const Scratch& scratch)
+  ThreadLocal(const TiffLayout& layout, std::uint64_t piece_bytes, std::uint64_t row_bytes,
+              const Scratch& scratch)
       : scratch_(scratch) {
-    if (codec != CodecId::none) decoder = make_decoder(codec, scratch);
+    if (layout.custom_codec)
+      decoder = layout.custom_codec->make_decoder(scratch);
+    else if (layout.codec != CodecId::none)
+      decoder = make_decoder(layout.codec, scratch);
     piece = take(piece_bytes);
     row = take(row_bytes);
   }
@@ -134,7 +138,7 @@ class TiffSource::ThreadLocal : public Local {
 
 TiffSource::TiffSource(std::string path, const TiffReadOptions& options, FileSystem& files)
     : file_(std::move(path), files),
-      image_(read_tiff_image(file_, options.directory)),
+      image_(read_tiff_image(file_, options.directory, options.codecs)),
       pieces_(file_, image_.info, image_.layout, rows_wanted(image_.info, options)),
       fill_(fill_for(image_.info).sample) {
   choose_grid(options);
@@ -235,7 +239,10 @@ std::uint64_t TiffSource::largest_fetch() const {
 std::uint64_t TiffSource::local_bytes() const {
   constexpr std::uint64_t rounding = 128;  // of a scratch block
   std::uint64_t bytes = 0;
-  if (layout().codec != CodecId::none) bytes += decoder_scratch_bytes(layout().codec);
+  if (layout().custom_codec)
+    bytes += layout().custom_codec->decoder_scratch_bytes();
+  else if (layout().codec != CodecId::none)
+    bytes += decoder_scratch_bytes(layout().codec);
   if (needs_piece_scratch()) bytes += pieces_.raw_bytes(0) + rounding;
   if (layout().predictor != Predictor::none) bytes += pieces_.row_bytes() + rounding;
   return bytes;
@@ -253,7 +260,7 @@ std::uint64_t TiffSource::standing_bytes() const {
 }
 
 std::unique_ptr<ChunkSource::Local> TiffSource::make_local(const Scratch& scratch) const {
-  return std::make_unique<ThreadLocal>(layout().codec, needs_piece_scratch() ? pieces_.raw_bytes(0) : 0,
+  return std::make_unique<ThreadLocal>(layout(), needs_piece_scratch() ? pieces_.raw_bytes(0) : 0,
                                        layout().predictor != Predictor::none ? pieces_.row_bytes() : 0,
                                        scratch);
 }

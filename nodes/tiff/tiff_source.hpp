@@ -27,6 +27,8 @@ struct TiffReadOptions {
   std::uint64_t max_chunk_bytes = std::uint64_t{2} << 30;
   /// Number of the directory (image) in the file's main chain.
   unsigned directory = 0;
+  /// Codecs that may occur beside ours, by their Compression tag.
+  std::vector<std::shared_ptr<const CustomCodec>> codecs = {};
 };
 
 /// A TIFF or BigTIFF file of either byte order as a source of chunks. Reads tiles and strips, interleaved and

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
@@ -9,6 +10,8 @@
 
 #include "framework/bytes.hpp"
 #include "framework/error.hpp"
+#include "framework/report_page.hpp"
+#include "framework/trace.hpp"
 #include "nodes/raster/terrain_source.hpp"
 #include "nodes/raster/window_source.hpp"
 #include "nodes/tiff/tiff_source.hpp"
@@ -80,8 +83,10 @@ void CommonOptions::add_to(CLI::App& app) {
   app.add_option("--progress", progress, "auto, bar, line, json or none")
       ->option_text("P")
       ->check(CLI::IsMember({"auto", "bar", "line", "json", "none"}));
-  app.add_option("--report", report, "Write the run's report as JSON to this file")->option_text("FILE.json");
-  app.add_flag("--overwrite", overwrite, "Replace the output, and the report, where they exist");
+  app.add_option("--report", report, "Write what the run did: FILE.html to look at, FILE.json for programs")
+      ->option_text("FILE");
+  app.add_option("--trace", trace, "Write a timeline for ui.perfetto.dev")->option_text("FILE.json");
+  app.add_flag("--overwrite", overwrite, "Replace the output, report and trace where they exist");
   app.add_flag("--quiet", quiet, "Say nothing but errors");
 }
 
@@ -159,31 +164,52 @@ Size parse_size(const std::string& option, const std::string& text) {
   return size;
 }
 
-Window parse_window(const std::string& text) {
-  const std::vector<std::string> parts = split(text, ',');
-  if (parts.size() != 4) throw Error::usage("read", "--window", fmt::format("'{}' is not x,y,w,h", text));
-  Window window;
-  window.col = parse_number("--window", parts[0]);
-  window.row = parse_number("--window", parts[1]);
-  window.width = parse_number("--window", parts[2]);
-  window.height = parse_number("--window", parts[3]);
-  return window;
-}
+namespace {
 
-ReportFile::ReportFile(const CommonOptions& options, const std::string& output) {
-  if (options.report.empty()) return;
+bool is_same(const std::string& a, const std::string& b) {
   std::error_code ignored;  // a name that cannot be made canonical is an error of the file it names
-  if (options.report == output || std::filesystem::weakly_canonical(options.report, ignored) ==
-                                      std::filesystem::weakly_canonical(output, ignored))
-    throw Error::usage("write", options.report, "it is the output, and cannot be the report as well");
-  file_.emplace(options.report, options.overwrite);
+  return a == b ||
+         std::filesystem::weakly_canonical(a, ignored) == std::filesystem::weakly_canonical(b, ignored);
 }
 
-void ReportFile::write(const RunReport& report) {
-  if (!file_) return;
-  const std::string json = to_json(report);
-  file_->write_at(0, std::as_bytes(std::span(json)));
-  file_->commit();
+void write_whole(AtomicFile& file, const std::string& text) {
+  file.write_at(0, std::as_bytes(std::span(text)));
+  file.commit();
+}
+
+/// A sixteenth of a small budget, and not more than a page can show of an ordinary run; each thread has a
+/// lane.
+std::uint64_t recording_bytes(const GraphOptions& limits) {
+  constexpr std::uint64_t least = 256 << 10, lane = 4 << 10;
+  return std::clamp(limits.memory / 16, least, RunRecording::default_bytes) + limits.threads * lane;
+}
+
+}  // namespace
+
+RunFiles::RunFiles(const CommonOptions& options, const std::string& output, std::string title)
+    : title_(std::move(title)) {
+  for (const std::string& path : {options.report, options.trace})
+    if (!path.empty() && is_same(path, output))
+      throw Error::usage("write", path, "it is the output, and cannot be the report as well");
+  if (!options.report.empty() && is_same(options.report, options.trace))
+    throw Error::usage("write", options.report, "it is the report, and cannot be the trace as well");
+  is_page_ = options.report.ends_with(".html");
+  if (!options.report.empty() && !is_page_ && !options.report.ends_with(".json"))
+    throw Error::usage("write", options.report, "the name of a report must end in .html or .json");
+  if (!options.report.empty()) report_.emplace(options.report, options.overwrite);
+  if (!options.trace.empty()) trace_.emplace(options.trace, options.overwrite);
+  if (is_page_ || trace_)
+    recording_ = std::make_shared<RunRecording>(recording_bytes(resolved(options.graph())));
+}
+
+std::function<void(const RunReport&)> RunFiles::on_failure() {
+  if (!report_ && !trace_) return {};
+  return [this](const RunReport& report) { write(report); };
+}
+
+void RunFiles::write(const RunReport& report) {
+  if (report_) write_whole(*report_, is_page_ ? to_html(report, *recording_, title_) : to_json(report));
+  if (trace_) write_whole(*trace_, to_trace(report, *recording_, title_));
 }
 
 void tell(const RunReport& report, const std::string& what) {

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -11,13 +12,14 @@
 #include "framework/file.hpp"
 #include "framework/graph.hpp"
 #include "framework/progress.hpp"
+#include "framework/recording.hpp"
 #include "nodes/raster/chunk_source.hpp"
 
 namespace weir::command {
 
 /// Options that every command with a graph has.
 struct CommonOptions {
-  std::string memory, engine = "auto", progress = "auto", report;
+  std::string memory, engine = "auto", progress = "auto", report, trace;
   unsigned tokens = 0, threads = 0;
   std::vector<std::string> sets;  ///< node.concurrency=N
   bool quiet = false, overwrite = false;
@@ -44,19 +46,23 @@ struct Size {
 };
 Size parse_size(const std::string& option, const std::string& text);
 
-/// "x,y,w,h" in pixels; throws a usage Error.
-Window parse_window(const std::string& text);
-
-/// The report of a run as JSON, where --report asks for it. Made before the run, so that a file that cannot
-/// be written is refused before the work.
-class ReportFile {
+/// What --report and --trace ask for: the files, and the recording that they are made of. Made before the
+/// run, so that a file that cannot be written is refused before the work. A run that fails has them, too.
+class RunFiles {
  public:
-  /// `output` is what the run writes.
-  ReportFile(const CommonOptions& options, const std::string& output);
+  /// `output` is what the run writes, `title` what ran.
+  RunFiles(const CommonOptions& options, const std::string& output, std::string title);
+  /// For GraphOptions::recording; nullptr where nothing needs one.
+  std::shared_ptr<RunRecording> recording() const { return recording_; }
+  /// For RunOptions::on_failure: writes what there is of the run. This object outlives the run.
+  std::function<void(const RunReport&)> on_failure();
   void write(const RunReport& report);
 
  private:
-  std::optional<AtomicFile> file_;
+  std::string title_;
+  bool is_page_ = false;  ///< the report is HTML
+  std::optional<AtomicFile> report_, trace_;
+  std::shared_ptr<RunRecording> recording_;
 };
 
 /// Prints what a run did, for a person.

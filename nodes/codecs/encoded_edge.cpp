@@ -1,0 +1,137 @@
+#include "nodes/codecs/encoded_edge.hpp"
+
+#include <cassert>
+
+#include "framework/error.hpp"
+#include "nodes/raster/raster_flow.hpp"
+
+namespace weir {
+namespace {
+
+class CompressInstance : public NodeInstance {
+ public:
+  CompressInstance(std::string name, const Parameters& parameters,
+                   const std::vector<std::shared_ptr<const CustomCodec>>& codecs, GraphSetup& setup)
+      : name_(std::move(name)), flow_(setup.shared<RasterFlow>()), setup_(setup) {
+    CodecSpec codec;
+    const std::string& name_of_codec = parameters.text("codec");
+    for (const auto& custom : codecs)
+      if (custom->name() == name_of_codec) codec.custom = custom;
+    if (!codec.custom) codec.id = *codec_named(name_of_codec);
+    if (parameters.has("level")) codec.level = static_cast<int>(parameters.integer("level"));
+    const std::string& engine = parameters.text("deflate_engine");
+    if (engine != "auto") codec.engine = *deflate_engine_named(engine);
+    codec_ = resolved(codec);
+    const std::string& predictor = parameters.text("predictor");
+    if (predictor == "none") predictor_ = Predictor::none;
+    if (predictor == "horizontal") predictor_ = Predictor::horizontal;
+    if (predictor == "float") predictor_ = Predictor::floating_point;
+    if (parameters.has("nodata")) nodata_ = parameters.text("nodata");
+  }
+
+  std::shared_ptr<EdgeInfo> describe(std::span<const std::shared_ptr<EdgeInfo>> inputs) override {
+    const auto* in = dynamic_cast<const TilesEdge*>(inputs.front().get());
+    assert(in != nullptr);  // port types were checked
+    edge_ = std::make_shared<EncodedEdge>();
+    edge_->cut = in->cut;
+    edge_->info = in->info;
+    if (nodata_) {
+      edge_->info.nodata = nodata_;
+      if (!edge_->info.nodata_value())
+        throw Error::usage("use", "nodata value '" + *nodata_ + "'", "it is neither a number nor nan");
+    }
+    TileEncoding& encoding = edge_->encoding;
+    encoding.codec = codec_;
+    encoding.predictor = predictor_.value_or(default_predictor(codec_, in->info.type));
+    encoding.tiles = in->tiles;
+    encoding.pads_last_row = !in->is_strips;
+    encoding.samples = in->info.samples;
+    encoding.type = in->info.type;
+    encoding.fill = fill_for(edge_->info);
+    // TIFF 6.0 section 9: packbits packs each row apart.
+    if (!codec_.custom && codec_.id == CodecId::packbits)
+      encoding.codec.row_bytes =
+          encoding.tiles.tile_width * encoding.samples_per_tile() * bytes_of(encoding.type);
+    const std::uint64_t tile_bytes = BufferPool::charge(encoding.max_tile_bytes());
+    flow_.add_encoded(edge_->cut, [tile_bytes] { return tile_bytes; });
+    flow_.add_standing([this] { return setup_.slots(name_) * compress().slot_bytes(); });
+    return edge_;
+  }
+
+  AnyOutput add_to(Graph& graph, std::span<const AnyOutput> inputs) override {
+    const std::shared_ptr<const BandPlan> plan = flow_.bands(0);
+    const std::shared_ptr<const TileRuns> runs = flow_.runs(edge_->cut);
+    const CompressTiles compress = this->compress();
+    const std::uint64_t tile_bytes = BufferPool::charge(edge_->encoding.max_tile_bytes());
+    return graph.transform<EncodedTiles>(name_, inputs.front().as<TileRun>(), compress,
+                                         {.buffer_bytes_of_unit =
+                                              [plan, runs, tile_bytes](std::uint64_t unit) {
+                                                return runs->tile_count(plan->unit(unit)) * tile_bytes;
+                                              },
+                                          .slot_bytes = compress.slot_bytes()});
+  }
+
+ private:
+  CompressTiles compress() const { return CompressTiles(edge_->encoding, flow_.run_tiles(edge_->cut)); }
+
+  std::string name_;
+  RasterFlow& flow_;
+  GraphSetup& setup_;
+  CodecSpec codec_;
+  std::optional<Predictor> predictor_;
+  std::optional<std::string> nodata_;
+  std::shared_ptr<EncodedEdge> edge_;
+};
+
+}  // namespace
+
+Predictor default_predictor(const CodecSpec& codec, SampleType type) {
+  const bool gains =
+      codec.custom || codec.id == CodecId::deflate || codec.id == CodecId::zstd || codec.id == CodecId::lzw;
+  if (!gains) return Predictor::none;
+  return is_floating(type) ? Predictor::floating_point : Predictor::horizontal;
+}
+
+NodeType compress_tiles_node_type(const std::vector<std::shared_ptr<const CustomCodec>>& codecs) {
+  std::vector<std::string> names{"none", "deflate", "zstd", "lzw", "packbits"};
+  for (const auto& custom : codecs) names.push_back(custom->name());
+  NodeType type;
+  type.name = "compress_tiles";
+  type.help = "cuts each tile out of its band, applies the predictor and encodes it";
+  type.inputs = {{"input", "tiles", "output tiles"}};
+  type.output = Port{"output", "encoded", "encoded tiles, for a file"};
+  type.parameters = {
+      {.name = "codec",
+       .type = ParameterType::choice,
+       .help = "how tiles are compressed",
+       .default_value = "deflate",
+       .choices = names},
+      {.name = "level",
+       .type = ParameterType::integer,
+       .help = "deflate 1-12, zstd 1-22; the codec's own default where it is not given",
+       .least = -1000,
+       .most = 1000},
+      {.name = "deflate_engine",
+       .type = ParameterType::choice,
+       .help = "the library that makes deflate streams",
+       .default_value = "auto",
+       .choices = {"auto", "zlib", "libdeflate", "isal"}},
+      {.name = "predictor",
+       .type = ParameterType::choice,
+       .help = "auto: horizontal for integers and float for floats where the codec gains by it",
+       .default_value = "auto",
+       .choices = {"auto", "none", "horizontal", "float"}},
+      {.name = "nodata",
+       .type = ParameterType::text,
+       .help = "the nodata value to store, a number or nan, in place of the input's; NaN becomes it"},
+  };
+  type.bytes =
+      "per tile: the most bytes that the codec can make of it; per thread: the codec's context and a raw "
+      "tile";
+  type.make = [codecs](const std::string& name, const Parameters& parameters, GraphSetup& setup) {
+    return std::make_unique<CompressInstance>(name, parameters, codecs, setup);
+  };
+  return type;
+}
+
+}  // namespace weir

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "framework/node_type.hpp"
+#include "nodes/codecs/compress_tiles.hpp"
+
+namespace weir {
+
+/// "encoded": EncodedTiles, on their way to a file. What a sink needs to know of them.
+struct EncodedEdge : EdgeInfo {
+  std::size_t cut = 0;  ///< in the RasterFlow
+  RasterInfo info;
+  TileEncoding encoding;
+};
+
+/// tiles ──► encoded. `codecs`: those of plugins, chosen by their names as ours are.
+NodeType compress_tiles_node_type(const std::vector<std::shared_ptr<const CustomCodec>>& codecs = {});
+
+/// The predictor that suits a codec: horizontal for integers and floating_point for floats with deflate,
+/// zstd, lzw and codecs of plugins, none otherwise.
+Predictor default_predictor(const CodecSpec& codec, SampleType type);
+
+}  // namespace weir

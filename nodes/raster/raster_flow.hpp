@@ -1,0 +1,108 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "framework/node_type.hpp"
+#include "nodes/raster/band_plan.hpp"
+#include "nodes/raster/cut_tiles.hpp"
+#include "nodes/raster/raster_info.hpp"
+#include "nodes/raster/stream_plan.hpp"
+
+namespace weir {
+
+// What is known of the edges of a raster graph before it runs. The port types of graph files, in the way of
+// the data:
+//
+//   chunks ──► assemble_bands ──► bands ──► cut_tiles ──► tiles ──► (kernels) ──► compress_tiles ──► encoded
+//   ──► sink
+
+/// "chunks": DecodedChunk. A raster as its source gives it.
+struct ChunksEdge : EdgeInfo {
+  std::size_t source = 0;  ///< in the RasterFlow
+  RasterInfo info;
+};
+
+/// "bands": Band. Rows assembled from chunks.
+struct BandsEdge : EdgeInfo {
+  std::size_t source = 0;
+  RasterInfo info;
+};
+
+/// "tiles": TileRun. Output tiles, with the band that they are cut from, or with computed pixels.
+struct TilesEdge : EdgeInfo {
+  std::size_t cut = 0;  ///< in the RasterFlow
+  RasterInfo info;
+  TileLayout tiles;
+  bool is_strips = false;  ///< the last one holds only its rows
+  std::uint64_t halo = 0;  ///< pixels around the tile that consumers need; final when all nodes are described
+  /// Told when `halo` grows: what makes these tiles needs more of its own inputs.
+  std::function<void(std::uint64_t halo)> on_halo;
+
+  /// Called while consumers are described.
+  void need_halo(std::uint64_t pixels);
+};
+
+/// The one plan of all raster nodes of a graph. While nodes are described they say what they read, cut and
+/// hold; the first question after that makes the plan. All sources have the same height and width, and share
+/// their units; the plan's tiles are common multiples of the tiles of all cuts.
+class RasterFlow {
+ public:
+  explicit RasterFlow(const GraphSetup& setup) : setup_(&setup) {}
+
+  // While nodes are described. Bytes that depend on the halo or the length of runs are functions, called when
+  // the plan is made.
+  using Bytes = std::function<std::uint64_t()>;
+  std::size_t add_source(const StreamInput& input);
+  /// The same cut for the same tiles, whichever source they are of: so the items of two rasters can be
+  /// joined.
+  std::size_t add_cut(const TileLayout& tiles, std::uint64_t pixel_bytes);
+  void need_halo(std::size_t source, std::uint64_t pixels);
+  /// What a node computes for each tile of a cut (one plane's), given back before it is encoded.
+  void add_transient(std::size_t cut, Bytes per_tile);
+  /// What leaves for an ordered sink, for each tile of a cut (one plane's): it may have to wait for its
+  /// place.
+  void add_encoded(std::size_t cut, Bytes per_tile);
+  /// Kept through the whole run.
+  void add_standing(Bytes bytes);
+  std::uint64_t run_tiles(
+      std::size_t cut) const;  ///< tiles that travel as one item; final when all are described
+
+  // Afterwards. Throw a usage Error where the budget is too small, naming the smallest that works.
+  const std::shared_ptr<const BandPlan>& bands(std::size_t source);
+  const std::shared_ptr<const TileRuns>& runs(std::size_t cut);
+  /// True the first time: the node that declares what units of this source carry over.
+  bool claim_carried(std::size_t source) { return !std::exchange(sources_[source].is_claimed, true); }
+  /// The whole plan in words.
+  std::string explain();
+
+ private:
+  struct Cut {
+    TileLayout tiles;
+    std::uint64_t pixel_bytes = 0;
+    std::vector<Bytes> transient = {}, encoded = {};
+    std::shared_ptr<const TileRuns> runs = nullptr;
+  };
+  struct Source {
+    StreamInput input;
+    std::uint64_t halo = 0;
+    std::shared_ptr<const BandPlan> bands = nullptr;
+    bool is_claimed = false;
+  };
+  TileLayout common_tiles() const;
+  BandPlanRequest request_of(std::size_t source, const TileLayout& tiles, std::uint64_t available) const;
+  void plan();
+  bool choose_shape(const std::vector<BandPlanRequest>& requests, std::uint64_t available);
+
+  const GraphSetup* setup_;
+  std::vector<Source> sources_;
+  std::vector<Cut> cuts_;
+  std::vector<Bytes> standing_;
+  bool is_planned_ = false;
+};
+
+}  // namespace weir

@@ -1,0 +1,140 @@
+#include "nodes/tiff/tiff_nodes.hpp"
+
+#include <cassert>
+#include <filesystem>
+
+#include "framework/error.hpp"
+#include "nodes/codecs/encoded_edge.hpp"
+#include "nodes/raster/raster_nodes.hpp"
+#include "nodes/raster/window_source.hpp"
+#include "nodes/tiff/tiff_source.hpp"
+#include "nodes/tiff/write_tiff.hpp"
+
+namespace weir {
+namespace {
+
+class WriteInstance : public NodeInstance {
+ public:
+  WriteInstance(std::string name, const Parameters& parameters, GraphSetup& setup)
+      : name_(std::move(name)),
+        path_(parameters.text("path")),
+        overwrite_(setup.overwrite || parameters.flag("overwrite")),
+        files_(*setup.files),
+        flow_(setup.shared<RasterFlow>()) {
+    const std::string& big = parameters.text("bigtiff");
+    layout_.big = big == "yes"  ? TiffOutputLayout::BigTiff::yes
+                  : big == "no" ? TiffOutputLayout::BigTiff::no
+                                : TiffOutputLayout::BigTiff::automatic;
+  }
+
+  std::shared_ptr<EdgeInfo> describe(std::span<const std::shared_ptr<EdgeInfo>> inputs) override {
+    const auto* in = dynamic_cast<const EncodedEdge*>(inputs.front().get());
+    assert(in != nullptr);  // port types were checked
+    const TileEncoding& encoding = in->encoding;
+    cut_ = in->cut;
+    layout_.info = in->info;
+    layout_.tile_height = encoding.tiles.tile_height;
+    layout_.tile_width = encoding.tiles.tile_width;
+    layout_.tiled = encoding.pads_last_row;
+    layout_.planar_separate = encoding.tiles.planes > 1;
+    layout_.codec = encoding.codec.custom ? static_cast<CodecId>(encoding.codec.custom->tiff_compression())
+                                          : encoding.codec.id;
+    layout_.predictor = encoding.predictor;
+    layout_.max_tile_bytes = encoding.max_tile_bytes();
+    check(layout_);
+    flow_.add_standing([this] { return TiffWriter::standing_bytes(layout_); });
+    return nullptr;
+  }
+
+  AnyOutput add_to(Graph& graph, std::span<const AnyOutput> inputs) override {
+    const std::shared_ptr<const BandPlan> plan = flow_.bands(0);
+    const std::shared_ptr<const TileRuns> runs = flow_.runs(cut_);
+    graph.ordered_sink(
+        name_, inputs.front().as<EncodedTiles>(), WriteTiff(layout_, path_, overwrite_, files_),
+        {.lane = Lane::io,
+         .waits = [plan, runs](std::uint64_t unit,
+                               std::uint64_t ticket) { return runs->waits(plan->unit(unit), ticket); },
+         .standing_bytes = TiffWriter::standing_bytes(layout_)});
+    return {};
+  }
+
+  void finish(RunReport& report) override {
+    std::error_code ignored;  // the file was just committed; a size that cannot be had counts as 0
+    const std::uintmax_t size = std::filesystem::file_size(path_, ignored);
+    report.output_bytes += ignored ? 0 : size;
+  }
+
+ private:
+  std::string name_, path_;
+  bool overwrite_;
+  FileSystem& files_;
+  RasterFlow& flow_;
+  TiffOutputLayout layout_;
+  std::size_t cut_ = 0;
+};
+
+}  // namespace
+
+NodeType read_tiff_node_type(const std::vector<std::shared_ptr<const CustomCodec>>& codecs) {
+  NodeType type;
+  type.name = "read_tiff";
+  type.help = "reads a TIFF or BigTIFF file chunk by chunk, decoding on every core";
+  type.parameters = {
+      {.name = "path", .help = "the file", .is_required = true},
+      {.name = "directory",
+       .type = ParameterType::integer,
+       .help = "which image of a file with several, from 0",
+       .default_value = "0",
+       .least = 0,
+       .most = 65535},
+      {.name = "chunk",
+       .type = ParameterType::size,
+       .help = "read in chunks of this size, height x width, rounded up to what the file stores",
+       .unit = "pixels"},
+      {.name = "window", .help = "only this part: x,y,width,height", .unit = "pixels"},
+  };
+  return source_node_type(
+      std::move(type),
+      [codecs](const Parameters& parameters, const GraphSetup& setup) {
+        TiffReadOptions options;
+        options.codecs = codecs;
+        options.directory = static_cast<unsigned>(parameters.integer("directory"));
+        if (parameters.has("chunk")) {
+          options.chunk_height = parameters.size("chunk").height;
+          options.chunk_width = parameters.size("chunk").width;
+        }
+        std::shared_ptr<const ChunkSource> source =
+            std::make_shared<const TiffSource>(parameters.text("path"), options, *setup.files);
+        if (parameters.has("window"))
+          source = std::make_shared<const WindowSource>(source, parse_window(parameters.text("window")));
+        return source;
+      },
+      true);
+}
+
+NodeType write_tiff_node_type() {
+  NodeType type;
+  type.name = "write_tiff";
+  type.help = "writes tiles to a GeoTIFF in file order; the file has its name when it is whole";
+  type.inputs = {{"input", "encoded", "encoded tiles, in file order"}};
+  type.needs_order = true;
+  type.parameters = {
+      {.name = "path", .help = "the file to write", .is_required = true},
+      {.name = "overwrite",
+       .type = ParameterType::flag,
+       .help = "replace the file where it exists",
+       .default_value = "false"},
+      {.name = "bigtiff",
+       .type = ParameterType::choice,
+       .help = "auto: where the largest size that the file could reach needs it",
+       .default_value = "auto",
+       .choices = {"auto", "yes", "no"}},
+  };
+  type.bytes = "the directory and a piece of the offset arrays, through the whole run";
+  type.make = [](const std::string& name, const Parameters& parameters, GraphSetup& setup) {
+    return std::make_unique<WriteInstance>(name, parameters, setup);
+  };
+  return type;
+}
+
+}  // namespace weir
