@@ -67,8 +67,8 @@ int main(int argc, char** argv) try {
   const std::string path = argc > 3 ? argv[3] : "ndvi.tif";
 
   weir::Graph graph({.memory = 16 << 20});
-  // What the output needs to know: the raster, its chunks, and what a chunk takes besides its block - here
-  // the stored bytes and the pixels of both inputs.
+  // What the output needs to know: the raster, its chunks, and what a chunk takes besides its block - here the stored
+  // bytes and the pixels of both inputs.
   weir::StreamInput input = input_of(*red);
   input.info.type = weir::SampleType::float32;
   const std::uint64_t pixels = weir::BufferPool::charge(red->block_bytes());

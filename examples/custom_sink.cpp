@@ -3,8 +3,8 @@
 //   chunks ──► decode ──► measure ──► statistics
 //   source     all cores  all cores   ordered sink
 //
-// Each chunk is measured on whatever core is free. The parts arrive in order, so the sum of floating-point
-// numbers is the same for any number of threads.
+// Each chunk is measured on whatever core is free. The parts arrive in order, so the sum of floating-point numbers is
+// the same for any number of threads.
 //
 // Output:
 //   36000000 pixels
@@ -41,8 +41,8 @@ Part measure(const weir::DecodedChunk& chunk) {
   return part;
 }
 
-// The sink: called one item at a time, in order; close() when everything has been delivered. A failed run
-// never gets there.
+// The sink: called one item at a time, in order; close() when everything has been delivered. A failed run never
+// gets there.
 struct Statistics {
   Part all;
   void operator()(const Part& part) {

@@ -20,8 +20,7 @@ struct Square {
 int main() {
   weir::Graph graph({.memory = 1 << 20, .tokens = 2, .threads = 2});
 
-  // Four work units of three items each. A unit is what is admitted as one; tokens limit how many are in
-  // flight.
+  // Four work units of three items each. A unit is what is admitted as one; tokens limit how many are in flight.
   auto numbers = graph.source<std::uint64_t>("numbers",
                                              [](std::uint64_t unit, weir::Emit<std::uint64_t>& emit) {
                                                for (std::uint64_t i = 0; i < 3; ++i) emit(3 * unit + i);

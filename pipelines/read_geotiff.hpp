@@ -14,8 +14,7 @@
 
 namespace weir {
 
-/// Memory of the caller that a region is read into: sample s of pixel (r, c) of the region goes to data + r *
-/// row + c * pixel
+/// Memory of the caller that a region is read into: sample s of pixel (r, c) of the region goes to data + r * row + c * pixel
 /// + s * sample. The caller owns it; it is not counted in the budget.
 struct ReadTarget {
   std::byte* data = nullptr;
@@ -27,9 +26,9 @@ struct ReadOptions {
   std::map<std::string, unsigned> concurrency;  ///< by node: plan, fetch, decode, scatter
 };
 
-/// Reads a window of a raster into memory: every chunk that it touches is fetched, decoded on every core and
-/// scattered, without locks, for the parts are disjoint. All samples, in the source's sample type. `window`
-/// lies inside the raster, else a usage Error. Nothing may be relied on in the target after an Error.
+/// Reads a window of a raster into memory: every chunk that it touches is fetched, decoded on every core and scattered,
+/// without locks, for the parts are disjoint. All samples, in the source's sample type. `window` lies inside the raster,
+/// else a usage Error. Nothing may be relied on in the target after an Error.
 RunReport read_region(std::shared_ptr<const ChunkSource> source, const Window& window,
                       const ReadTarget& target, const ReadOptions& options = {}, const RunOptions& run = {});
 

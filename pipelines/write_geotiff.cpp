@@ -10,13 +10,13 @@ namespace weir {
 //  source   I/O lane  all cores  one at a     lists   all cores    ordered, I/O lane
 //                                time         runs
 //
-//  plan      ChunkRequest   the chunks that a unit of the band plan reads nodes/raster/chunk_nodes.hpp fetch
-//  FetchedChunk   their stored bytes (sources that compute have no such step) decode    DecodedChunk   their
-//  pixels assemble  Band           handles of all chunks that the unit's tiles touch
-//  nodes/raster/assemble_bands.hpp cut       TileRun        which tiles travel together
-//  nodes/raster/cut_tiles.hpp compress  EncodedTiles   cut out of the band, predictor, codec: one task
-//  nodes/codecs/compress_tiles.hpp tif                      appended in file order; directory, sync, name at
-//  the end   nodes/tiff/write_tiff.hpp
+//  plan      ChunkRequest   the chunks that a unit of the band plan reads              nodes/raster/chunk_nodes.hpp
+//  fetch     FetchedChunk   their stored bytes (sources that compute have no such step)
+//  decode    DecodedChunk   their pixels
+//  assemble  Band           handles of all chunks that the unit's tiles touch          nodes/raster/assemble_bands.hpp
+//  cut       TileRun        which tiles travel together                                nodes/raster/cut_tiles.hpp
+//  compress  EncodedTiles   cut out of the band, predictor, codec: one task            nodes/codecs/compress_tiles.hpp
+//  tif                      appended in file order; directory, sync, name at the end   nodes/tiff/write_tiff.hpp
 GeotiffWrite::GeotiffWrite(std::shared_ptr<const ChunkSource> source, std::string path,
                            const WriteGeotiffOptions& options)
     : source_(std::move(source)),

@@ -16,12 +16,11 @@ struct WriteGeotiffOptions : GeotiffOptions {
   GraphOptions graph;
 };
 
-/// A planned write: what explain shows, and what run() runs. The caller keeps the source's outside memory
-/// alive.
+/// A planned write: what explain shows, and what run() runs. The caller keeps the source's outside memory alive.
 class GeotiffWrite {
  public:
-  /// Plans; touches no pixels and writes nothing. Throws a usage Error for options that do not fit together,
-  /// and where the budget is too small, naming the smallest that works.
+  /// Plans; touches no pixels and writes nothing. Throws a usage Error for options that do not fit together, and
+  /// where the budget is too small, naming the smallest that works.
   GeotiffWrite(std::shared_ptr<const ChunkSource> source, std::string path,
                const WriteGeotiffOptions& options);
 
@@ -41,8 +40,8 @@ class GeotiffWrite {
   GeotiffStream stream_;
 };
 
-/// Streams a raster of any size to a GeoTIFF in bounded memory. The bytes of the file depend on the source's
-/// pixels and the storage options alone, not on chunks, threads, budget or tokens.
+/// Streams a raster of any size to a GeoTIFF in bounded memory. The bytes of the file depend on the source's pixels and
+/// the storage options alone, not on chunks, threads, budget or tokens.
 RunReport write_geotiff(std::shared_ptr<const ChunkSource> source, const std::string& path,
                         const WriteGeotiffOptions& options = {}, const RunOptions& run = {});
 

@@ -45,8 +45,7 @@ struct CodecSpec {
   CodecId id = CodecId::none;
   std::optional<int> level = std::nullopt;  ///< the codec's default where absent
   DeflateEngine engine = DeflateEngine::automatic;
-  /// packbits only: bytes of a row of the pieces; rows are packed apart (TIFF 6.0 section 9). 0: a piece is
-  /// one row.
+  /// packbits only: bytes of a row of the pieces; rows are packed apart (TIFF 6.0 section 9). 0: a piece is one row.
   std::uint64_t row_bytes = 0;
   std::shared_ptr<const CustomCodec> custom = nullptr;  ///< used instead of `id`, where it is set
 };
@@ -57,20 +56,20 @@ std::string_view name_of(DeflateEngine engine);             ///< "libdeflate"; "
 std::optional<DeflateEngine> deflate_engine_named(std::string_view name);
 std::vector<DeflateEngine> deflate_engines();  ///< those built in, zlib always
 
-/// Fills in the default level and the engine. Throws a usage Error where the level is out of the codec's
-/// range, is given for a codec without levels, or the engine is not built in.
+/// Fills in the default level and the engine. Throws a usage Error where the level is out of the codec's range, is
+/// given for a codec without levels, or the engine is not built in.
 CodecSpec resolved(const CodecSpec& spec);
 
-/// The most bytes that encoding `raw` bytes can make. Where a library has no bound this is ours, and
-/// exceeding it is an Error of that tile.
+/// The most bytes that encoding `raw` bytes can make. Where a library has no bound this is ours, and exceeding it is
+/// an Error of that tile.
 std::uint64_t max_encoded_bytes(const CodecSpec& spec, std::uint64_t raw);
 
 /// Encodes independent pieces (tiles, strips) one after the other. Not thread-safe: one per thread.
 class Encoder {
  public:
   virtual ~Encoder() = default;
-  /// Encodes `raw` into `out`, which has at least max_encoded_bytes(raw.size()); returns the bytes written.
-  /// The same input gives the same output, whatever was encoded before.
+  /// Encodes `raw` into `out`, which has at least max_encoded_bytes(raw.size()); returns the bytes written. The same
+  /// input gives the same output, whatever was encoded before.
   virtual std::size_t encode(std::span<const std::byte> raw, std::span<std::byte> out) = 0;
 };
 
@@ -83,8 +82,8 @@ std::unique_ptr<Encoder> make_encoder(const CodecSpec& spec, std::uint64_t raw, 
 class Decoder {
  public:
   virtual ~Decoder() = default;
-  /// Fills `out` from `encoded`, and returns how many bytes it could fill: fewer where the data ends early.
-  /// Bytes beyond out.size() are not decoded. Throws Error where the data is broken.
+  /// Fills `out` from `encoded`, and returns how many bytes it could fill: fewer where the data ends early. Bytes
+  /// beyond out.size() are not decoded. Throws Error where the data is broken.
   virtual std::size_t decode(std::span<const std::byte> encoded, std::span<std::byte> out) = 0;
 };
 

@@ -12,8 +12,7 @@ std::span<std::byte> span_of(const ScratchBlock& block) {
   return {static_cast<std::byte*>(block.data()), block.size()};
 }
 
-// Runs that wait for their place are made compact, in steps of this size so that freed blocks fit the next
-// one.
+// Runs that wait for their place are made compact, in steps of this size so that freed blocks fit the next one.
 constexpr std::size_t compact_step = 32 * 1024;
 
 }  // namespace
@@ -58,9 +57,8 @@ EncodedTiles CompressTiles::operator()(const TileRun& run, Local& base, const Co
   EncodedTiles encoded;
   encoded.first_tile = run.first_tile;
   encoded.sizes.reserve(run.count);
-  // A run that waits for rows above it holds its bytes for long: it is encoded in scratch first, and takes
-  // only what it needs. The others go straight to a buffer of the worst case, which is free again in a
-  // moment.
+  // A run that waits for rows above it holds its bytes for long: it is encoded in scratch first, and takes only what it
+  // needs. The others go straight to a buffer of the worst case, which is free again in a moment.
   const bool is_compact = run.waits && encoding_.codec.id != CodecId::none;
   if (!is_compact) encoded.bytes = context.buffer(run.count * max_tile_bytes_);
   const std::span<std::byte> out = is_compact ? span_of(local.run) : encoded.bytes.span();

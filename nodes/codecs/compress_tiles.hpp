@@ -29,9 +29,9 @@ struct TileEncoding {
   std::uint64_t max_tile_bytes() const { return max_encoded_bytes(codec, raw_tile_bytes()); }
 };
 
-/// Cuts each tile of a run out of its band, applies the predictor and encodes it: one task, so that the tile
-/// stays in the core's cache from the first step to the last. Encoder and raw tile are kept per thread.
-/// Without a codec the pixels go straight to the output buffer.
+/// Cuts each tile of a run out of its band, applies the predictor and encodes it: one task, so that the tile stays in
+/// the core's cache from the first step to the last. Encoder and raw tile are kept per thread. Without a codec the
+/// pixels go straight to the output buffer.
 class CompressTiles {
  public:
   /// Encoder and scratch of one thread.

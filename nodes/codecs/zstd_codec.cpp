@@ -18,11 +18,10 @@ namespace {
 
 constexpr std::size_t kib = 1024;
 
-// libzstd has four sets of parameters per level, for pieces up to 16, 128 and 256 KiB and above. A 256x256
-// float32 tile is 256 KiB, and level 3 (the default) of that set looks for matches of 4 bytes. The set below
-// it looks for 5 in smaller tables. With a window of the whole piece it is faster at the same size
-// (libzstd 1.5.4, 256x256 float32, predictor 3; raw MB/s of one core and ratio; "above" is the set for more
-// than 256 KiB):
+// libzstd has four sets of parameters per level, for pieces up to 16, 128 and 256 KiB and above. A 256x256 float32
+// tile is 256 KiB, and level 3 (the default) of that set looks for matches of 4 bytes. The set below it looks
+// for 5 in smaller tables. With a window of the whole piece it is faster at the same size (libzstd 1.5.4, 256x256
+// float32, predictor 3; raw MB/s of one core and ratio; "above" is the set for more than 256 KiB):
 //                          256 KiB set     128 KiB set     above
 //   terrain, float noise   233  1.771      255  1.769      238  1.769
 //   terrain, whole cm      214  1.921      260  1.928      236  1.929
@@ -46,9 +45,8 @@ std::size_t context_bytes(int level, std::uint64_t raw) {
   return bytes;
 }
 
-// The context lies in one block that is made for the largest piece, so nothing is allocated while encoding.
-// All parameters are fixed for that piece; libzstd only lowers them for smaller ones, which is a function of
-// the size.
+// The context lies in one block that is made for the largest piece, so nothing is allocated while encoding. All
+// parameters are fixed for that piece; libzstd only lowers them for smaller ones, which is a function of the size.
 class ZstdEncoder : public Encoder {
  public:
   ZstdEncoder(int level, std::uint64_t raw, const Scratch& scratch)
@@ -56,8 +54,7 @@ class ZstdEncoder : public Encoder {
         context_(ZSTD_initStaticCCtx(block_.data(), block_.size())) {
     if (context_ == nullptr)
       throw Error("prepare", fmt::format("zstd level {}", level), "the context does not fit");
-    // libzstd 1.5.4 leaves the parameters of such a context 0, not at their defaults (frames would not state
-    // their size).
+    // libzstd 1.5.4 leaves the parameters of such a context 0, not at their defaults (frames would not state their size).
     const std::size_t status = ZSTD_CCtx_reset(context_, ZSTD_reset_session_and_parameters);
     if (ZSTD_isError(status) != 0) throw Error("prepare", "a zstd context", ZSTD_getErrorName(status));
     const ZSTD_compressionParameters p = parameters_for(level, raw);
@@ -121,10 +118,10 @@ class ZstdDecoder : public Decoder {
 
   static Error broken(std::size_t status) { return Error("decode", "zstd data", ZSTD_getErrorName(status)); }
 
-  // Block by block, as far as data and room go. A block may be larger than the room that is left, and libzstd
-  // gives blocks only whole: then `spilled` is set to that call's number and nothing is returned, and the
-  // second time that call goes to a block of ours. (Not the first time: blocks may refer back only to what
-  // lies before them in one buffer, and none may come behind the spilled one.)
+  // Block by block, as far as data and room go. A block may be larger than the room that is left, and libzstd gives
+  // blocks only whole: then `spilled` is set to that call's number and nothing is returned, and the second time that
+  // call goes to a block of ours. (Not the first time: blocks may refer back only to what lies before them in one
+  // buffer, and none may come behind the spilled one.)
   std::optional<std::size_t> decode_blocks(std::span<const std::byte> encoded, std::span<std::byte> out,
                                            std::size_t& spilled) {
     std::size_t at = 0, filled = 0, call = 0;
@@ -167,8 +164,8 @@ class ZstdDecoder : public Decoder {
 }  // namespace
 
 std::uint64_t max_zstd_bytes(std::uint64_t raw) {
-  // ZSTD_compressBound as zstd.h states it (the function refuses sizes that it thinks absurd): a 256th more,
-  // and up to 64 bytes for pieces below 128 KiB.
+  // ZSTD_compressBound as zstd.h states it (the function refuses sizes that it thinks absurd): a 256th more, and up to
+  // 64 bytes for pieces below 128 KiB.
   return raw + (raw >> 8) + (raw < 128 * kib ? (128 * kib - raw) >> 11 : 0);
 }
 

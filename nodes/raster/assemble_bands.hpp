@@ -11,9 +11,9 @@
 
 namespace weir {
 
-/// Gathers the chunks of each unit into its band; many to one, one call at a time. Chunks come in any order,
-/// bands leave in the order of the units, ticket = unit. Nothing is copied: a band holds handles. A chunk
-/// that later units borrow stays here until the last of them has its band, as the plan says.
+/// Gathers the chunks of each unit into its band; many to one, one call at a time. Chunks come in any order, bands leave
+/// in the order of the units, ticket = unit. Nothing is copied: a band holds handles. A chunk that later units borrow
+/// stays here until the last of them has its band, as the plan says.
 class AssembleBands {
  public:
   explicit AssembleBands(std::shared_ptr<const BandPlan> plan) : plan_(std::move(plan)) {}

@@ -24,8 +24,7 @@ struct BandPlanRequest {
   std::uint64_t halo = 0;         ///< pixels that the computation needs on each side
   std::uint64_t pixel_bytes = 0;  ///< of a decoded source pixel, all samples
   std::uint64_t fetch_bytes = 0;  ///< charge of one chunk's stored bytes; 0 where nothing is fetched
-  /// Charge of what a decoded chunk may hold beyond its own pixels, as long as it is kept:
-  /// ChunkSource::excess_bytes.
+  /// Charge of what a decoded chunk may hold beyond its own pixels, as long as it is kept: ChunkSource::excess_bytes.
   std::uint64_t excess_bytes = 0;
   TileLayout tiles;
   std::uint64_t tile_bytes = 0;  ///< charge of one encoded tile in the worst case (one plane's)

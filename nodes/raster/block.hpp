@@ -9,9 +9,9 @@
 
 namespace weir {
 
-/// Pixels of a window of a raster, in memory. Sample s of pixel (r, c), counted from the window's corner,
-/// lies at data + r * row_stride + c * pixel_stride + s * sample_stride. Interleaved: pixel_stride = samples
-/// * sample size; planes: sample_stride = one plane.
+/// Pixels of a window of a raster, in memory. Sample s of pixel (r, c), counted from the window's corner, lies at
+/// data + r * row_stride + c * pixel_stride + s * sample_stride. Interleaved: pixel_stride = samples * sample size;
+/// planes: sample_stride = one plane.
 struct Block {
   Window window;  ///< in pixels of the whole raster
   SampleType type = SampleType::uint8;
@@ -32,8 +32,8 @@ inline std::uint64_t payload_bytes(const Block& block) {
   return block.data.size();
 }
 
-/// A block for `window` with pixel-interleaved strides over `data`, which holds window.height * window.width
-/// * samples * sample size bytes.
+/// A block for `window` with pixel-interleaved strides over `data`, which holds window.height * window.width *
+/// samples * sample size bytes.
 inline Block interleaved_block(const Window& window, SampleType type, std::uint32_t samples, Buffer data) {
   Block block;
   block.window = window;

@@ -12,8 +12,8 @@
 
 namespace weir {
 
-/// A chunk that a unit reads. A unit that borrows all its chunks sends one request for none, so that those
-/// behind know that it was admitted.
+/// A chunk that a unit reads. A unit that borrows all its chunks sends one request for none, so that those behind
+/// know that it was admitted.
 struct ChunkRequest {
   ChunkIndex chunk;
   bool is_none = false;
@@ -74,8 +74,8 @@ class FetchChunk {
   std::shared_ptr<const ChunkSource> source_;
 };
 
-/// Turns stored bytes into pixels and counts the chunks. Takes the stored bytes over: they are freed here, or
-/// become the block.
+/// Turns stored bytes into pixels and counts the chunks. Takes the stored bytes over: they are freed here, or become
+/// the block.
 class DecodeChunk {
  public:
   struct Local {

@@ -10,9 +10,9 @@
 
 namespace weir {
 
-/// Gives a raster chunk by chunk. Const and thread-safe throughout: the pipelines call fetch and decode for
-/// many chunks at once. Two steps, because fetching waits (I/O lane) and decoding computes (every core); a
-/// source that has nothing to wait for says fetch_bytes() == 0, and its fetch is never called.
+/// Gives a raster chunk by chunk. Const and thread-safe throughout: the pipelines call fetch and decode for many
+/// chunks at once. Two steps, because fetching waits (I/O lane) and decoding computes (every core); a source that
+/// has nothing to wait for says fetch_bytes() == 0, and its fetch is never called.
 class ChunkSource {
  public:
   /// What one thread keeps between chunks (codec contexts, compressed scratch); made by make_local.
@@ -30,8 +30,8 @@ class ChunkSource {
   virtual std::uint64_t fetch_bytes() const { return 0; }
   /// The largest size of the block that decode returns, over all chunks (before BufferPool::charge).
   virtual std::uint64_t block_bytes() const;
-  /// Bytes that fetching and decoding a chunk takes beyond fetch_bytes and the block of its own window (a
-  /// chunk of which only a part is in the raster); a charge.
+  /// Bytes that fetching and decoding a chunk takes beyond fetch_bytes and the block of its own window (a chunk of which
+  /// only a part is in the raster); a charge.
   virtual std::uint64_t excess_bytes() const { return 0; }
   /// Bytes that one thread's Local takes from the scratch.
   virtual std::uint64_t local_bytes() const { return 0; }

@@ -11,9 +11,8 @@
 
 namespace weir {
 
-/// Tiles of one tile row and plane (or, where there is one tile column and plane, of consecutive rows) that
-/// travel as one item: an item should carry 50 to 100 us of work, and tiles can be tiny. Consecutive in file
-/// order.
+/// Tiles of one tile row and plane (or, where there is one tile column and plane, of consecutive rows) that travel as
+/// one item: an item should carry 50 to 100 us of work, and tiles can be tiny. Consecutive in file order.
 struct TileRun {
   std::shared_ptr<const Band> band;
   std::uint64_t first_tile = 0;  ///< in file order: tile row, then plane, then tile column

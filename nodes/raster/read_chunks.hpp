@@ -14,9 +14,9 @@ struct ReadBytes {
   std::function<std::uint64_t(std::uint64_t unit)> fetch, decode;
 };
 
-/// Adds the nodes that turn requests into pixels: fetch (I/O lane) and decode (every core) for sources that
-/// store chunks, decode alone for those that compute them. `reads` counts the chunks. `name` goes in front of
-/// the nodes' names where a graph reads several sources: "red." makes red.fetch and red.decode.
+/// Adds the nodes that turn requests into pixels: fetch (I/O lane) and decode (every core) for sources that store chunks,
+/// decode alone for those that compute them. `reads` counts the chunks. `name` goes in front of the nodes' names where a graph
+/// reads several sources: "red." makes red.fetch and red.decode.
 inline Output<DecodedChunk> read_chunks(Graph& graph, Output<ChunkRequest> requests,
                                         std::shared_ptr<const ChunkSource> source,
                                         std::shared_ptr<std::atomic<std::uint64_t>> reads, ReadBytes bytes,

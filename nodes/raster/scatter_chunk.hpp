@@ -6,8 +6,8 @@
 
 namespace weir {
 
-/// Copies the part of a chunk that lies in `window` to its place in the caller's memory, whose pixel (0, 0)
-/// is the window's corner. Chunks do not overlap, so many threads may be inside.
+/// Copies the part of a chunk that lies in `window` to its place in the caller's memory, whose pixel (0, 0) is the window's
+/// corner. Chunks do not overlap, so many threads may be inside.
 class ScatterChunk {
  public:
   ScatterChunk(const Window& window, std::byte* target, const PixelStrides& strides)

@@ -81,7 +81,7 @@ std::uint64_t tiles_per_run(const TileLayout& tiles, std::uint64_t raw_tile_byte
 
 StreamPlan plan_stream(const StreamInput& input, const TileLayout& tiles, std::uint64_t max_tile_bytes,
                        std::uint64_t run_tiles, const GraphOptions& limits, std::uint64_t standing) {
-  if (limits.recording) standing += limits.recording->bytes();
+  if (limits.recording != nullptr) standing += limits.recording->bytes();
   BandPlanRequest request;
   request.chunks = input.grid;
   request.pixel_bytes = input.info.pixel_bytes();

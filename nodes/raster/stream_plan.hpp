@@ -19,14 +19,13 @@ struct StreamInput {
   std::uint64_t transient_bytes = 0;
   std::uint64_t standing_bytes = 0;  ///< kept by the sources through the run
   std::uint64_t slot_bytes = 0;      ///< kept per compute thread by the nodes that make blocks
-  /// Charge of what a block may hold beyond its own pixels, as long as a band holds it:
-  /// ChunkSource::excess_bytes.
+  /// Charge of what a block may hold beyond its own pixels, as long as a band holds it: ChunkSource::excess_bytes.
   std::uint64_t excess_bytes = 0;
 };
 StreamInput input_of(const ChunkSource& source);
 
-/// The bytes and counts of a raster streamed as tiles, in the terms of NodeOptions: bands planned for a
-/// budget, runs of tiles, and what each step takes per unit. Cheap to copy.
+/// The bytes and counts of a raster streamed as tiles, in the terms of NodeOptions: bands planned for a budget, runs of
+/// tiles, and what each step takes per unit. Cheap to copy.
 struct StreamPlan {
   std::shared_ptr<const BandPlan> bands;
   std::shared_ptr<const TileRuns> runs;
@@ -46,8 +45,8 @@ struct StreamPlan {
 /// Tiles that travel as one item, so that it carries enough work.
 std::uint64_t tiles_per_run(const TileLayout& tiles, std::uint64_t raw_tile_bytes);
 
-/// Plans for `limits`, resolved, of whose memory `standing` bytes are taken. Throws a usage Error where no
-/// plan fits, naming the smallest memory that works.
+/// Plans for `limits`, resolved, of whose memory `standing` bytes are taken. Throws a usage Error where no plan fits, naming
+/// the smallest memory that works.
 StreamPlan plan_stream(const StreamInput& input, const TileLayout& tiles, std::uint64_t max_tile_bytes,
                        std::uint64_t run_tiles, const GraphOptions& limits, std::uint64_t standing);
 

@@ -23,8 +23,7 @@ struct GeotiffOptions {
   std::optional<std::uint64_t> strip_rows;            ///< strips of that many rows instead of tiles
   bool planar_separate = false;                       ///< one plane per sample
   CodecSpec codec = {CodecId::deflate, {}, DeflateEngine::automatic};
-  /// Default: horizontal for integers and floating_point for floats with deflate, zstd and lzw, none
-  /// otherwise.
+  /// Default: horizontal for integers and floating_point for floats with deflate, zstd and lzw, none otherwise.
   std::optional<Predictor> predictor;
   std::optional<std::string> nodata;  ///< in place of the source's
   TiffOutputLayout::BigTiff big = TiffOutputLayout::BigTiff::automatic;
@@ -34,28 +33,26 @@ struct GeotiffOptions {
   FileSystem* files = &FileSystem::real();
 };
 
-/// The ends of a graph that streams a raster to a GeoTIFF: the source of chunk requests, and everything
-/// behind the chunks. What lies between is the caller's: nodes that make one DecodedChunk of each
-/// ChunkRequest, whose block covers the chunk's window in the raster's sample type, and which pass requests
-/// for no chunk through.
+/// The ends of a graph that streams a raster to a GeoTIFF: the source of chunk requests, and everything behind the
+/// chunks. What lies between is the caller's: nodes that make one DecodedChunk of each ChunkRequest, whose block
+/// covers the chunk's window in the raster's sample type, and which pass requests for no chunk through.
 ///
 ///   plan ──► (the caller's nodes) ──► assemble ──► cut ──► compress ──► tif
 ///
 ///   plan      ChunkRequest   the chunks that a unit of the band plan reads
-///   assemble  Band           handles of all chunks that the unit's tiles touch, some of them kept from
-///   earlier units cut       TileRun        which tiles travel together compress  EncodedTiles   cut out of
-///   the band, predictor, codec: one task tif                      appended in file order; directory, sync
-///   and name at the end
+///   assemble  Band           handles of all chunks that the unit's tiles touch, some of them kept from earlier units
+///   cut       TileRun        which tiles travel together
+///   compress  EncodedTiles   cut out of the band, predictor, codec: one task
+///   tif                      appended in file order; directory, sync and name at the end
 class GeotiffStream {
  public:
-  /// Plans for the graph's budget. Throws a usage Error for options that do not fit together, and where the
-  /// budget is too small, naming the smallest that works. The graph outlives the stream's use.
+  /// Plans for the graph's budget. Throws a usage Error for options that do not fit together, and where the budget is
+  /// too small, naming the smallest that works. The graph outlives the stream's use.
   GeotiffStream(Graph& graph, const StreamInput& input, std::string path, const GeotiffOptions& options);
 
   /// Adds the node plan. Once, before write.
   Output<ChunkRequest> requests();
-  /// Adds the nodes behind the chunks. Once, as the last nodes of the graph: options.concurrency is applied
-  /// here.
+  /// Adds the nodes behind the chunks. Once, as the last nodes of the graph: options.concurrency is applied here.
   void write(Output<DecodedChunk> chunks);
 
   /// NodeOptions::buffer_bytes_of_unit of a node that makes the blocks which the bands hold...

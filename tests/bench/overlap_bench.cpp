@@ -1,11 +1,10 @@
-// How much of two cores a streaming write uses: the wall time of write_geotiff on N threads against the CPU
-// time of a plain serial loop over the same work (make, cut, predictor, codec, write), perfectly spread over
-// N cores.
+// How much of two cores a streaming write uses: the wall time of write_geotiff on N threads against the CPU time of a
+// plain serial loop over the same work (make, cut, predictor, codec, write), perfectly spread over N cores.
 //
 //   build/bench/overlap_bench [FOLDER [SIDE [ROUNDS]]]      default: /dev/shm 8192 5
 //
-// Prints medians of interleaved rounds. Ratio 1.00 is the physical limit; the bar is 1.08 for zstd 3 and
-// deflate 6. The last lines compare one thread without a codec to the plain loop: hand-offs would show there.
+// Prints medians of interleaved rounds. Ratio 1.00 is the physical limit; the bar is 1.08 for zstd 3 and deflate 6.
+// The last lines compare one thread without a codec to the plain loop: hand-offs would show there.
 
 #include <fmt/format.h>
 
@@ -46,8 +45,7 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-/// The same file by a loop that anyone would write: chunk rows are as high as tiles, so a row of chunks is a
-/// row of tiles.
+/// The same file by a loop that anyone would write: chunk rows are as high as tiles, so a row of chunks is a row of tiles.
 void plain_loop(const ChunkSource& source, const std::string& path, const WriteGeotiffOptions& options) {
   TiffOutputLayout layout;
   layout.info = source.info();

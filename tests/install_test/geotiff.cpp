@@ -1,5 +1,5 @@
-// A user of weir::geotiff: what its static library needs (libtiff, zlib, zstd, ...) comes with the target.
-// Writes a raster of its own through every codec, and reads it back.
+// A user of weir::geotiff: what its static library needs (libtiff, zlib, zstd, ...) comes with the target. Writes a
+// raster of its own through every codec, and reads it back.
 #include <cstdint>
 #include <cstdio>
 #include <memory>
