@@ -57,11 +57,12 @@ class Admission::UnitToken : public Token {
 };
 
 Admission::Admission(const std::vector<NodeDescription>& nodes, const Plan& plan,
-                     std::shared_ptr<Budget> budget, RunState& state)
+                     std::shared_ptr<Budget> budget, RunState& state, RunRecording* recording)
     : nodes_(nodes),
       units_(plan.units),
       budget_(std::move(budget)),
       state_(state),
+      recording_(recording),
       tokens_in_use_(std::make_shared<Tokens>()),
       tickets_(nodes.size()) {
   tokens_in_use_->limit = plan.tokens;
@@ -80,17 +81,33 @@ Admission::Outcome Admission::next(Message& unit) noexcept {
   }
 }
 
+Admission::Outcome Admission::wait_for(std::uint32_t what) {
+  waits_since_ = std::chrono::steady_clock::now();
+  waits_for_.store(what, std::memory_order_relaxed);
+  return Outcome::must_wait;
+}
+
+void Admission::end_wait() {
+  const std::uint32_t what = waits_for_.exchange(0, std::memory_order_relaxed);
+  if (what == 0) return;
+  const auto now = std::chrono::steady_clock::now();
+  (what == RunRecording::waiting_for_bytes ? bytes_wait_ns_ : tokens_wait_ns_) += static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(now - waits_since_).count());
+  if (recording_ != nullptr) recording_->add(0, what, next_unit_, waits_since_, now);
+}
+
 Admission::Outcome Admission::take(Message& unit) {
+  end_wait();
   if (next_unit_ >= units_ || state_.is_stopped()) return Outcome::finished;
   if (!need_is_current_) {
     need_of_unit(nodes_, next_unit_, need_);
     need_is_current_ = true;
   }
-  if (!tokens_in_use_->try_take()) return Outcome::must_wait;
+  if (!tokens_in_use_->try_take()) return wait_for(RunRecording::waiting_for_tokens);
   std::optional<Lease> lease = budget_->try_take(need_.bytes);
   if (!lease) {
     tokens_in_use_->give_back();
-    return Outcome::must_wait;
+    return wait_for(RunRecording::waiting_for_bytes);
   }
   auto unit_state = std::make_shared<UnitState>();
   unit_state->index = next_unit_;
@@ -117,6 +134,11 @@ void Admission::set_wake(std::function<void()> wake) {
     tokens_in_use_->wake = wake;
   }
   budget_->set_wake(std::move(wake));
+}
+
+unsigned Admission::in_flight() const {
+  std::lock_guard lock(tokens_in_use_->mutex);
+  return tokens_in_use_->in_flight;
 }
 
 unsigned Admission::most_in_flight() const {

@@ -181,7 +181,8 @@ class NodeRunner::CountingOutlet : public Outlet {
 };
 
 NodeRunner::NodeRunner(const NodeDescription& node, std::uint32_t index, const Plan& plan,
-                       std::shared_ptr<BufferPool> pool, RunState& state, const RunOptions& options)
+                       std::shared_ptr<BufferPool> pool, RunState& state, const RunOptions& options,
+                       RunRecording* recording)
     : node_(node),
       index_(index),
       concurrency_(plan.concurrency[index]),
@@ -189,14 +190,17 @@ NodeRunner::NodeRunner(const NodeDescription& node, std::uint32_t index, const P
       items_per_input_(node.options.items),
       pool_(std::move(pool)),
       state_(state),
-      options_(options) {}
+      options_(options),
+      recording_(recording),
+      is_compute_(node.options.lane == Lane::compute || plan.engine == Engine::serial),
+      limits_itself_(!is_compute_ || concurrency_ < plan.threads) {}
 
-void NodeRunner::run(const Message& in, Edges& edges) noexcept {
+void NodeRunner::run(const Message& in, Edges& edges, unsigned thread) noexcept {
   if (state_.is_stopped()) return;
   items_in_.fetch_add(1, std::memory_order_relaxed);
   bytes_in_.fetch_add(in.bytes, std::memory_order_relaxed);
   const auto started = Clock::now();
-  waiting_ns_.fetch_add(nanoseconds(started - in.sent), std::memory_order_relaxed);
+  note_waiting(in, started);
   raise_to(most_in_flight_, in_flight_.fetch_add(1, std::memory_order_relaxed) + 1);
   try {
     if (node_.options.lane == Lane::compute) state_.note_thread();
@@ -204,8 +208,49 @@ void NodeRunner::run(const Message& in, Edges& edges) noexcept {
   } catch (...) {
     fail_with_current(in);
   }
-  in_flight_.fetch_sub(1, std::memory_order_relaxed);
-  busy_ns_.fetch_add(nanoseconds(Clock::now() - started), std::memory_order_relaxed);
+  const auto ended = Clock::now();
+  if (in_flight_.fetch_sub(1, std::memory_order_relaxed) == concurrency_)
+    full_until_.store(ended.time_since_epoch().count(), std::memory_order_relaxed);
+  busy_ns_.fetch_add(nanoseconds(ended - started), std::memory_order_relaxed);
+  if (recording_ != nullptr) record(in, thread, started, ended);
+}
+
+/// Splits the time since the item was sent: until it was its turn, until a body of the node was free, until a
+/// thread was.
+void NodeRunner::note_waiting(const Message& in, Clock::time_point started) {
+  Clock::time_point ready = in.sent;
+  const Clock::time_point free{Clock::duration(full_until_.load(std::memory_order_relaxed))};
+  if (needs_order(node_)) {
+    // The calls are in ticket order, so an item's turn comes when it and all before it have been sent.
+    last_sent_ = std::max(last_sent_, in.sent);
+    ready = std::min(last_sent_, started);
+    waiting_order_ns_.fetch_add(nanoseconds(ready - in.sent), std::memory_order_relaxed);
+    idle_thread_ns_ += nanoseconds(started - std::clamp(free, ready, started));
+  }
+  if (limits_itself_ && free > ready)
+    waiting_body_ns_.fetch_add(nanoseconds(std::min(free, started) - ready), std::memory_order_relaxed);
+  waiting_ns_.fetch_add(nanoseconds(started - in.sent), std::memory_order_relaxed);
+}
+
+void NodeRunner::record(const Message& in, unsigned thread, Clock::time_point started,
+                        Clock::time_point ended) noexcept {
+  const std::uint32_t lane =
+      is_compute_ ? recording_->compute_thread(thread) : recording_->io_thread(index_, thread);
+  recording_->add(lane, index_, in.ticket, started, ended);
+  if (!recording_->is_slow(index_, ended - started)) return;
+  try {
+    recording_->note_slow(index_, {item_name(in), in.ticket, in.unit->index, recording_->since_begin(started),
+                                   nanoseconds(ended - started), lane});
+  } catch (...) {  // no memory for a name: one slow item less in the list
+  }
+}
+
+void NodeRunner::record_call(Clock::time_point started) {
+  const auto ended = Clock::now();
+  busy_ns_.fetch_add(nanoseconds(ended - started), std::memory_order_relaxed);
+  // On the thread that called run(), which is the first compute thread.
+  if (recording_ != nullptr && ended - started > std::chrono::microseconds(10))
+    recording_->add(recording_->compute_thread(0), index_, 0, started, ended);
 }
 
 void NodeRunner::fail_with_current(const Message& in) noexcept {
@@ -304,8 +349,10 @@ void NodeRunner::drop_locals() {
 }
 
 void NodeRunner::open() {
+  const auto started = Clock::now();
   try {
     node_.body->open();
+    record_call(started);
   } catch (...) {
     throw current_error("open", "the output").at(node_.name, "open");
   }
@@ -315,11 +362,13 @@ void NodeRunner::close() {
   if (!is_sink(node_)) return;
   const auto started = Clock::now();
   try {
+    in_flight_.fetch_add(1, std::memory_order_relaxed);
     node_.body->close(Context(pool_, nullptr, 0, 0, state_.token()));
+    in_flight_.fetch_sub(1, std::memory_order_relaxed);
   } catch (...) {
     throw current_error("finish", "the output").at(node_.name, "close");
   }
-  busy_ns_.fetch_add(nanoseconds(Clock::now() - started), std::memory_order_relaxed);
+  record_call(started);
 }
 
 NodeReport NodeRunner::report() const {
@@ -333,8 +382,25 @@ NodeReport NodeRunner::report() const {
   report.bytes_out = bytes_out_.load();
   report.busy_seconds = static_cast<double>(busy_ns_.load()) * 1e-9;
   report.waiting_seconds = static_cast<double>(waiting_ns_.load()) * 1e-9;
+  report.waiting_order_seconds = static_cast<double>(waiting_order_ns_.load()) * 1e-9;
+  report.waiting_body_seconds = static_cast<double>(waiting_body_ns_.load()) * 1e-9;
+  report.waiting_thread_seconds =
+      std::max(0.0, report.waiting_seconds - report.waiting_order_seconds - report.waiting_body_seconds);
   report.most_in_flight = most_in_flight_.load();
+  report.lane = node_.options.lane == Lane::io ? "io" : "compute";
+  report.is_input = node_.options.is_input;
   return report;
+}
+
+std::vector<unsigned> io_threads(const std::vector<NodeDescription>& nodes, const Plan& plan) {
+  std::vector<unsigned> threads(nodes.size());
+  for (std::size_t i = 0; i < nodes.size(); ++i)
+    if (plan.engine != Engine::serial && nodes[i].options.lane == Lane::io) threads[i] = plan.concurrency[i];
+  return threads;
+}
+
+unsigned compute_threads(const Plan& plan) {
+  return plan.engine == Engine::serial ? 1 : std::max(2U, plan.threads);
 }
 
 // ---- the ledger

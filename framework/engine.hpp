@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "framework/graph.hpp"
+#include "framework/recording.hpp"
 
 namespace weir::engine {
 
@@ -84,7 +85,7 @@ class Admission {
   enum class Outcome { admitted, must_wait, finished };  ///< finished: no more units, or the run was stopped
 
   Admission(const std::vector<NodeDescription>& nodes, const Plan& plan, std::shared_ptr<Budget> budget,
-            RunState& state);
+            RunState& state, RunRecording* recording);
 
   Outcome next(Message& unit) noexcept;
   /// `wake` must not call `next` itself but have it called. Empty: no more waking; returns when none is under
@@ -92,6 +93,11 @@ class Admission {
   void set_wake(std::function<void()> wake);
 
   std::uint64_t units_admitted() const { return next_unit_; }
+  unsigned in_flight() const;  ///< units
+  /// RunRecording::waiting_for_tokens or waiting_for_bytes, or 0 where it does not wait. Any thread.
+  std::uint32_t waits_for() const { return waits_for_.load(std::memory_order_relaxed); }
+  double seconds_waited_for_bytes() const { return static_cast<double>(bytes_wait_ns_) * 1e-9; }
+  double seconds_waited_for_tokens() const { return static_cast<double>(tokens_wait_ns_) * 1e-9; }
   /// Items per node that the units admitted so far were planned to make.
   const std::vector<std::uint64_t>& items_planned() const { return tickets_; }
   unsigned most_in_flight() const;
@@ -100,13 +106,19 @@ class Admission {
   struct Tokens;
   class UnitToken;
   Outcome take(Message& unit);
+  Outcome wait_for(std::uint32_t what);
+  void end_wait();
 
   const std::vector<NodeDescription>& nodes_;
   const std::uint64_t units_;
   std::shared_ptr<Budget> budget_;
   RunState& state_;
+  RunRecording* const recording_;  ///< nullptr: none
   std::shared_ptr<Tokens> tokens_in_use_;
-  std::uint64_t next_unit_ = 0;
+  std::atomic<std::uint64_t> next_unit_{0};
+  std::atomic<std::uint32_t> waits_for_{0};
+  std::chrono::steady_clock::time_point waits_since_{};
+  std::uint64_t bytes_wait_ns_ = 0, tokens_wait_ns_ = 0;
   UnitNeed need_;
   bool need_is_current_ = false;
   std::vector<std::uint64_t> tickets_;
@@ -117,10 +129,12 @@ class Admission {
 class NodeRunner {
  public:
   NodeRunner(const NodeDescription& node, std::uint32_t index, const Plan& plan,
-             std::shared_ptr<BufferPool> pool, RunState& state, const RunOptions& options);
+             std::shared_ptr<BufferPool> pool, RunState& state, const RunOptions& options,
+             RunRecording* recording);
 
-  /// Runs the body on a message, if the run still goes on. Thread-safe as far as the node is.
-  void run(const Message& in, Edges& edges) noexcept;
+  /// Runs the body on a message, if the run still goes on. Thread-safe as far as the node is. `thread`: the
+  /// number of the calling thread among the compute threads, or among the node's I/O threads.
+  void run(const Message& in, Edges& edges, unsigned thread) noexcept;
   /// Whether the item gives its unit's token back while it waits for its turn here.
   bool waits(const Message& in) noexcept;
   /// Throw what the body's open and close throw, with the node's name.
@@ -138,10 +152,20 @@ class NodeRunner {
   bool sent_each_once() const;
   std::uint64_t bytes_in() const { return bytes_in_.load(); }
   std::uint64_t bytes_out() const { return bytes_out_.load(); }
+  unsigned inside() const { return in_flight_.load(std::memory_order_relaxed); }  ///< bodies
+  bool is_recorded() const { return recording_ != nullptr; }
+  /// How long items that could have been worked on waited for a thread while the node did nothing: known of
+  /// ordered nodes.
+  double idle_thread_seconds() const { return static_cast<double>(idle_thread_ns_) * 1e-9; }
 
  private:
   class CountingOutlet;
   void run_body(const Message& in, Edges& edges);
+  void note_waiting(const Message& in, std::chrono::steady_clock::time_point started);
+  void record(const Message& in, unsigned thread, std::chrono::steady_clock::time_point started,
+              std::chrono::steady_clock::time_point ended) noexcept;
+  /// For open and close, which belong to no item.
+  void record_call(std::chrono::steady_clock::time_point started);
   void fail_with_current(const Message& in) noexcept;
   std::string item_name(const Message& in) const;
   std::uint64_t first_ticket(const Message& in) const;
@@ -155,8 +179,13 @@ class NodeRunner {
   std::shared_ptr<BufferPool> pool_;
   RunState& state_;
   const RunOptions& options_;
+  RunRecording* const recording_;  ///< nullptr: none
+  const bool is_compute_, limits_itself_;
   std::atomic<std::uint64_t> items_in_{0}, items_out_{0}, bytes_in_{0}, bytes_out_{0}, busy_ns_{0},
-      waiting_ns_{0};
+      waiting_ns_{0}, waiting_order_ns_{0}, waiting_body_ns_{0};
+  std::atomic<std::chrono::steady_clock::rep> full_until_{0};  ///< when all bodies were last inside
+  std::chrono::steady_clock::time_point last_sent_{};  ///< of an ordered node: the latest of all so far
+  std::uint64_t idle_thread_ns_ = 0;                   ///< of an ordered node
   std::atomic<std::uint64_t> tickets_out_{0},
       squares_out_{0};  ///< sums of the tickets sent and of their squares
   std::atomic<unsigned> in_flight_{0}, most_in_flight_{0};
@@ -174,6 +203,12 @@ struct Run {
   Admission& admission;
   std::deque<NodeRunner>& runners;
 };
+
+/// Per node: the threads of its own, which it has where it is on the I/O lane of oneTBB.
+std::vector<unsigned> io_threads(const std::vector<NodeDescription>& nodes, const Plan& plan);
+/// Compute threads that may run at once: what was asked for, and in oneTBB never less than two, because an
+/// arena of one gets a second for what comes from outside while the first waits.
+unsigned compute_threads(const Plan& plan);
 
 /// Both return when nothing is left to do, all messages are gone and no thread of theirs runs; errors are in
 /// the state.

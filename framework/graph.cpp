@@ -14,6 +14,8 @@
 #include "framework/bytes.hpp"
 #include "framework/engine.hpp"
 #include "framework/machine.hpp"
+#include "framework/recording.hpp"
+#include "framework/sampler.hpp"
 
 namespace weir {
 namespace {
@@ -26,6 +28,12 @@ std::string readable(const std::type_info& type) {
   std::string text = status == 0 ? name.get() : type.name();
   for (std::size_t at = text.find("weir::"); at != std::string::npos; at = text.find("weir::"))
     text.erase(at, 6);
+  return text;
+}
+
+/// At least one space behind the text. (fmt's own width at run time is a warning of gcc 12.)
+std::string padded(std::string text, std::size_t width) {
+  text.resize(std::max(width, text.size()) + 1, ' ');
   return text;
 }
 
@@ -208,6 +216,8 @@ Plan Graph::plan() const {
         engine::plus(node.options.standing_bytes, engine::times(concurrency, node.options.slot_bytes)));
     plan.standing_bytes = engine::plus(plan.standing_bytes, plan.standing.back());
   }
+  if (options.recording != nullptr)
+    plan.standing_bytes = engine::plus(plan.standing_bytes, options.recording->bytes());
   engine::UnitNeed need;
   std::uint64_t largest_together = 0;
   std::uint64_t all_units = 0;
@@ -253,14 +263,23 @@ std::string Graph::explain() const {
   text += fmt::format("            {} standing, {} largest unit, {} carried over at most\n",
                       format_bytes(plan.standing_bytes), format_bytes(plan.largest_unit),
                       format_bytes(plan.largest_carried));
-  text += "\nnode           items out  bytes a unit    standing\n";
+  std::size_t width = 10;
+  for (const NodeDescription& node : nodes_) width = std::max(width, node.name.size());
+  const auto row = [&](const std::string& name, const std::string& items, std::uint64_t bytes,
+                       std::uint64_t standing) {
+    text += padded(name, width) + fmt::format(" {:>12} {:>13} {:>11}\n", items,
+                                              bytes == 0 ? "-" : format_bytes(bytes),
+                                              standing == 0 ? "-" : format_bytes(standing));
+  };
+  text += "\n" + padded("node", width) + "    items out  bytes a unit    standing\n";
   for (std::size_t i = 0; i < nodes_.size(); ++i)
-    text += fmt::format("{:<12} {:>11} {:>13} {:>11}\n", nodes_[i].name, plan.items[i],
-                        plan.bytes[i] == 0 ? "-" : format_bytes(plan.bytes[i]),
-                        plan.standing[i] == 0 ? "-" : format_bytes(plan.standing[i]));
-  text += "\nin oneTBB\n  admission  multifunction_node, serial, woken when bytes or tokens come back\n";
+    row(nodes_[i].name, fmt::format("{}", plan.items[i]), plan.bytes[i], plan.standing[i]);
+  if (options_.recording != nullptr) row("(recording)", "", 0, options_.recording->bytes());
+  text += "\nin oneTBB\n  " + padded("admission", width) +
+          " multifunction_node, serial, woken when bytes or tokens come back\n";
   for (std::size_t i = 0; i < nodes_.size(); ++i)
-    text += fmt::format("  {:<10} {}\n", nodes_[i].name, engine::onetbb_form(nodes_[i], plan.concurrency[i]));
+    text += fmt::format("  {} {}\n", padded(nodes_[i].name, width),
+                        engine::onetbb_form(nodes_[i], plan.concurrency[i]));
   text += "\nedges\n";
   for (const NodeDescription& node : nodes_) {
     if (node.kind == NodeKind::source) text += fmt::format("  admission -> {}: unit\n", node.name);
@@ -300,6 +319,12 @@ RunReport Graph::run(const RunOptions& options) {
         "run", "the graph",
         fmt::format("a memory budget of {} ({} bytes) is too small; the smallest that works is {} bytes",
                     format_bytes(plan.memory), plan.memory, plan.smallest_memory));
+  RunRecording* const recording = options_.recording;
+  if (recording != nullptr) {
+    std::vector<std::string> names;
+    for (const NodeDescription& node : nodes_) names.push_back(node.name);
+    recording->begin(names, engine::compute_threads(plan), engine::io_threads(nodes_, plan));
+  }
   was_run_ = true;
   const auto started = std::chrono::steady_clock::now();
   const double cpu_before = process_cpu_seconds();
@@ -312,10 +337,10 @@ RunReport Graph::run(const RunOptions& options) {
 
   engine::RunState state;
   const std::stop_callback on_stop(options.stop, [&state] { state.fail(Error::cancelled()); });
-  engine::Admission admission(nodes_, plan, budget, state);
+  engine::Admission admission(nodes_, plan, budget, state, recording);
   std::deque<engine::NodeRunner> runners;
   for (std::uint32_t i = 0; i < nodes_.size(); ++i)
-    runners.emplace_back(nodes_[i], i, plan, pool, state, options);
+    runners.emplace_back(nodes_[i], i, plan, pool, state, options, recording);
   engine::Run run{nodes_, engine::consumers_of(nodes_), plan, state, admission, runners};
 
   std::uint64_t sink_items = 0;
@@ -328,6 +353,7 @@ RunReport Graph::run(const RunOptions& options) {
   };
   std::optional<Error> failure;
   {
+    const engine::Sampler sampler(recording, run, *budget, *pool);
     const ProgressThread progress(options, [&] {
       Progress now;
       now.items_planned = sink_items;
@@ -376,28 +402,28 @@ RunReport Graph::run(const RunOptions& options) {
   }
   for (engine::NodeRunner& runner : runners) runner.drop_locals();
 
+  const auto report_now = [&] {
+    RunReport report = engine::report_of(run, *budget, *pool);
+    report.wall_seconds = seconds();
+    report.cpu_seconds = process_cpu_seconds() - cpu_before;
+    report.peak_resident = peak_resident_bytes();
+    if (recording != nullptr) engine::add_idle(*recording, runners, report);
+    return report;
+  };
+  // Sinks that were not closed discard what they wrote: here, before the caller can look.
+  for (NodeDescription& node : nodes_) node.body.reset();
   if (failure) {
-    // Sinks that were not closed discard what they wrote: here, before the caller can look.
-    for (NodeDescription& node : nodes_) node.body.reset();
+    try {
+      if (options.on_failure) {
+        RunReport report = report_now();
+        report.error = failure->what();
+        options.on_failure(report);
+      }
+    } catch (...) {  // no memory for a report: the failure itself is what counts
+    }
     throw Error(*failure);
   }
-  RunReport report;
-  report.engine = plan.engine == Engine::serial ? "serial" : "oneTBB";
-  report.threads = plan.threads;
-  report.threads_seen = state.threads_seen();
-  report.memory_limit = plan.memory;
-  report.peak_planned = plan.peak;
-  report.peak_leased = budget->peak();
-  report.peak_payload = pool->peak_bytes();
-  report.tokens = plan.tokens;
-  report.units = plan.units;
-  report.most_units_in_flight = admission.most_in_flight();
-  for (const engine::NodeRunner& runner : runners) report.nodes.push_back(runner.report());
-  for (NodeDescription& node : nodes_) node.body.reset();
-  report.wall_seconds = seconds();
-  report.cpu_seconds = process_cpu_seconds() - cpu_before;
-  report.peak_resident = peak_resident_bytes();
-  return report;
+  return report_now();
 }
 
 }  // namespace weir

@@ -14,6 +14,8 @@
 
 namespace weir {
 
+class RunRecording;
+
 enum class Engine {
   automatic,  ///< serial where there is one compute thread, else oneTBB
   onetbb,
@@ -27,6 +29,9 @@ struct GraphOptions {
       0;  ///< units in flight at most; 0: enough to keep the threads busy (2 per thread, plus 2)
   unsigned threads = 0;  ///< compute threads; 0: the usable cores
   Engine engine = Engine::automatic;
+  /// Where set, the run is recorded there (framework/recording.hpp); its room is part of the standing bytes.
+  /// The caller's; outlives the graph.
+  RunRecording* recording = nullptr;
 };
 
 /// The same options with every default filled in.
@@ -48,6 +53,8 @@ struct RunOptions {
   /// Called about every `progress_seconds` on a thread of its own, and once at the end. Must not throw.
   std::function<void(const Progress&)> progress = {};
   double progress_seconds = 0.2;
+  /// Called where the run fails, before it throws: what it did until then, with its error. Must not throw.
+  std::function<void(const RunReport&)> on_failure = {};
   /// Test hook: called before every body, with the node's name; what it throws fails the run there.
   std::function<void(const std::string& node, std::uint64_t ticket)> before_body = {};
   /// Test hook: called before every allocation of payload or codec scratch; false makes it fail.

@@ -3,11 +3,16 @@
 #include <utility>
 
 namespace weir {
+namespace {
+
+thread_local unsigned number_in_lane = 0;
+
+}  // namespace
 
 IoLane::IoLane(unsigned threads) {
   threads_.reserve(threads);
   try {
-    for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+    for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this, i] { work(i); });
   } catch (
       ...) {  // the system has no more threads: those that started must end, or joining them waits for ever
     close();
@@ -35,7 +40,12 @@ void IoLane::post(std::function<void()> job) {
   posted_.notify_one();
 }
 
-void IoLane::work() {
+unsigned IoLane::this_thread() {
+  return number_in_lane;
+}
+
+void IoLane::work(unsigned thread) {
+  number_in_lane = thread;
   for (;;) {
     std::function<void()> job;
     {

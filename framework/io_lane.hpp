@@ -20,9 +20,11 @@ class IoLane {
   IoLane& operator=(const IoLane&) = delete;
 
   void post(std::function<void()> job);
+  /// The number of the calling thread in its lane, from 0; 0 on other threads.
+  static unsigned this_thread();
 
  private:
-  void work();
+  void work(unsigned thread);
   void close();
 
   std::mutex mutex_;

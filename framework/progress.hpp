@@ -19,7 +19,8 @@ enum class ProgressStyle {
 /// For RunOptions::progress: draws to `stream`, which outlives the run. Nothing for `none`.
 std::function<void(const Progress&)> progress_printer(ProgressStyle style, std::FILE* stream);
 
-/// "37% 1.2 GiB in at 210 MB/s, 640 MiB out, memory 58 of 64 MiB, 4 s left": what bar and line show.
+/// "37% 123/333 210 MB/s in, 105 out, 58 of 64 MiB, 4 s left": what bar and line show; items of all sinks,
+/// memory used of the budget; at the end the time it took. At most 71 characters.
 std::string describe(const Progress& progress);
 
 }  // namespace weir

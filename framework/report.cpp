@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <string_view>
+
 #include "framework/error.hpp"
+#include "framework/verdict.hpp"
 
 namespace weir {
 
@@ -12,28 +15,55 @@ const NodeReport& RunReport::node(const std::string& name) const {
   throw Error::usage("find", "node " + name, "the report has no node of that name");
 }
 
+namespace {
+
+/// Length of the well-formed UTF-8 character that starts at `at`, or 0 (Unicode 15, table 3-7).
+std::size_t utf8_length(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t i) {
+    return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0U;
+  };
+  const auto is_tail = [&](std::size_t i) { return (byte(i) & 0xc0U) == 0x80U; };
+  const unsigned a = byte(0), b = byte(1);
+  if (a < 0x80) return 1;
+  if (a >= 0xc2 && a <= 0xdf) return is_tail(1) ? 2 : 0;
+  if (a >= 0xe0 && a <= 0xef) {
+    const bool fits = (a != 0xe0 || b >= 0xa0) && (a != 0xed || b <= 0x9f);
+    return fits && is_tail(1) && is_tail(2) ? 3 : 0;
+  }
+  if (a >= 0xf0 && a <= 0xf4) {
+    const bool fits = (a != 0xf0 || b >= 0x90) && (a != 0xf4 || b <= 0x8f);
+    return fits && is_tail(1) && is_tail(2) && is_tail(3) ? 4 : 0;
+  }
+  return 0;
+}
+
+}  // namespace
+
 std::string json_string(const std::string& text) {
   std::string quoted = "\"";
-  for (const char c : text) {
-    switch (c) {
-      case '"':
-        quoted += "\\\"";
-        break;
-      case '\\':
-        quoted += "\\\\";
-        break;
-      case '\n':
-        quoted += "\\n";
-        break;
-      case '\t':
-        quoted += "\\t";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20)
-          quoted += fmt::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
-        else
-          quoted += c;
+  for (std::size_t i = 0; i < text.size();) {
+    const char c = text[i];
+    const std::size_t length = utf8_length(text, i);
+    if (length == 0) {  // a file name may be any bytes, JSON may not
+      quoted += "\\ufffd";
+      ++i;
+      continue;
     }
+    if (length > 1) {
+      quoted.append(text, i, length);
+    } else if (c == '"' || c == '\\') {
+      quoted += '\\';
+      quoted += c;
+    } else if (c == '\n') {
+      quoted += "\\n";
+    } else if (c == '\t') {
+      quoted += "\\t";
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      quoted += fmt::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    } else {
+      quoted += c;
+    }
+    i += length;
   }
   return quoted + "\"";
 }
@@ -43,6 +73,9 @@ std::string to_json(const RunReport& report) {
   const auto add = [&json](const char* name, const auto& value) {
     json += fmt::format("  \"{}\": {},\n", name, value);
   };
+  add("error", json_string(report.error));
+  add("verdict", json_string(verdict_of(report).headline));
+  add("was_recorded", report.was_recorded);
   add("engine", json_string(report.engine));
   add("threads", report.threads);
   add("threads_seen", report.threads_seen);
@@ -56,6 +89,12 @@ std::string to_json(const RunReport& report) {
   add("tokens", report.tokens);
   add("units", report.units);
   add("most_units_in_flight", report.most_units_in_flight);
+  add("standing_bytes", report.standing_bytes);
+  add("largest_unit", report.largest_unit);
+  add("carried_bytes", report.carried_bytes);
+  add("smallest_memory", report.smallest_memory);
+  add("waiting_for_bytes_seconds", report.waiting_for_bytes_seconds);
+  add("waiting_for_tokens_seconds", report.waiting_for_tokens_seconds);
   add("source_chunks", report.source_chunks);
   add("source_reads", report.source_reads);
   add("raw_bytes", report.raw_bytes);
@@ -63,13 +102,25 @@ std::string to_json(const RunReport& report) {
   json += "  \"nodes\": [";
   for (std::size_t i = 0; i < report.nodes.size(); ++i) {
     const NodeReport& node = report.nodes[i];
+    std::string inputs;
+    for (const std::string& input : node.inputs) inputs += (inputs.empty() ? "" : ", ") + json_string(input);
     json += fmt::format(
-        "{}\n    {{\"name\": {}, \"kind\": {}, \"concurrency\": {}, \"items_in\": {}, \"items_out\": {}, "
-        "\"bytes_in\": {}, "
-        "\"bytes_out\": {}, \"busy_seconds\": {}, \"waiting_seconds\": {}, \"most_in_flight\": {}}}",
-        i == 0 ? "" : ",", json_string(node.name), json_string(node.kind), node.concurrency, node.items_in,
-        node.items_out, node.bytes_in, node.bytes_out, node.busy_seconds, node.waiting_seconds,
+        "{}\n    {{\"name\": {}, \"kind\": {}, \"lane\": {}, \"inputs\": [{}], \"output_type\": {}, "
+        "\"is_input\": {}, \"concurrency\": {}, ",
+        i == 0 ? "" : ",", json_string(node.name), json_string(node.kind), json_string(node.lane), inputs,
+        json_string(node.output_type), node.is_input, node.concurrency);
+    json += fmt::format(
+        "\"items_in\": {}, \"items_out\": {}, \"bytes_in\": {}, \"bytes_out\": {}, \"busy_seconds\": {}, "
+        "\"waiting_seconds\": {}, \"waiting_order_seconds\": {}, \"waiting_body_seconds\": {}, "
+        "\"waiting_thread_seconds\": {}, \"most_in_flight\": {}, ",
+        node.items_in, node.items_out, node.bytes_in, node.bytes_out, node.busy_seconds, node.waiting_seconds,
+        node.waiting_order_seconds, node.waiting_body_seconds, node.waiting_thread_seconds,
         node.most_in_flight);
+    json += fmt::format(
+        "\"idle\": {{\"input\": {}, \"order\": {}, \"thread\": {}, \"bytes\": {}, \"tokens\": {}, \"done\": "
+        "{}}}}}",
+        node.idle.input, node.idle.order, node.idle.thread, node.idle.bytes, node.idle.tokens,
+        node.idle.done);
   }
   return json + "\n  ]\n}\n";
 }

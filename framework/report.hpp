@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "framework/recording.hpp"
+
 namespace weir {
 
 /// What one node did in a run. Times are summed over threads.
@@ -13,13 +15,23 @@ struct NodeReport {
   unsigned concurrency = 0;  ///< bodies allowed inside at once
   std::uint64_t items_in = 0, items_out = 0;
   std::uint64_t bytes_in = 0, bytes_out = 0;  ///< payload
-  double busy_seconds = 0;                    ///< inside the body
-  double waiting_seconds = 0;                 ///< items between being sent and entering the body
+  double busy_seconds = 0;                    ///< inside the body, opening and closing included
+  double waiting_seconds = 0;                 ///< items between being sent and entering the body; of these:
+  double waiting_order_seconds = 0;           ///< until it was the item's turn
+  double waiting_body_seconds = 0;            ///< until one of the node's bodies was free
+  double waiting_thread_seconds = 0;          ///< until a compute thread was free
   unsigned most_in_flight = 0;                ///< bodies inside at once, at most
+  std::string lane = {};                      ///< compute or io
+  std::vector<std::string> inputs = {};       ///< names of the nodes whose items it takes
+  bool is_input = false;                      ///< its payload out is what counts as read
+  std::string output_type = {};               ///< of the items that leave it, for people; empty for sinks
+  IdleSeconds idle = {};                      ///< known where the run was recorded, else all 0
 };
 
 /// What a run did.
 struct RunReport {
+  std::string error;          ///< why it failed; empty where it did not
+  bool was_recorded = false;  ///< with GraphOptions::recording: only then idle seconds are known
   std::string engine;         ///< oneTBB or serial
   unsigned threads = 0;       ///< compute threads asked for
   unsigned threads_seen = 0;  ///< compute threads that ran at least one body
@@ -33,6 +45,12 @@ struct RunReport {
   unsigned tokens = 0;
   std::uint64_t units = 0;
   unsigned most_units_in_flight = 0;
+  std::uint64_t standing_bytes = 0;   ///< planned: kept through the whole run
+  std::uint64_t largest_unit = 0;     ///< planned: bytes, most that one unit takes
+  std::uint64_t carried_bytes = 0;    ///< planned: most that earlier units still hold when a unit is admitted
+  std::uint64_t smallest_memory = 0;  ///< planned: the smallest budget that works
+  double waiting_for_bytes_seconds = 0;  ///< admission had a unit and a token, but the budget no bytes for it
+  double waiting_for_tokens_seconds = 0;  ///< admission had a unit, but all tokens were in flight
   std::uint64_t source_chunks = 0,
                 source_reads = 0;  ///< chunks of the sources, and how many were read; 0: not counted
   std::uint64_t raw_bytes = 0;     ///< of pixels written or read, decoded; 0: not counted
@@ -45,10 +63,12 @@ struct RunReport {
   }
 };
 
-/// One JSON object with the fields of RunReport by their names, `nodes` an array.
+/// One JSON object with the fields of RunReport and NodeReport by their names, `nodes` an array; and
+/// `verdict`, what limited the run, in words (framework/verdict.hpp).
 std::string to_json(const RunReport& report);
 
-/// A string as a JSON string literal, quotes included.
+/// A string as a JSON string literal, quotes included. What is not UTF-8 (a file name may be any bytes) becomes
+/// U+FFFD.
 std::string json_string(const std::string& text);
 
 }  // namespace weir

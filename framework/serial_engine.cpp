@@ -69,7 +69,7 @@ class SerialEngine {
       Ready next = std::move(ready_.front());
       ready_.pop_front();
       Successors edges(*this, next.node);
-      run_.runners[next.node].run(next.message, edges);
+      run_.runners[next.node].run(next.message, edges, 0);
     }
   }
 

@@ -18,19 +18,15 @@ namespace flow = tbb::flow;
 
 /// A graph as oneTBB nodes. What becomes what:
 ///
-///   admission     multifunction_node<Wake, Message>, serial: not an input_node, which polls its body under a
-///   spin
+///   admission     multifunction_node<Wake, Message>, serial: not an input_node, which polls its body under a spin
 ///                 lock, prefetches one item and keeps a copy of its last
-///   compute node  multifunction_node<Message, Message>, queueing, concurrency as planned (never unlimited,
-///   which runs
-///                 last in, first out)
+///   compute node  multifunction_node<Message, Message>, queueing, concurrency as planned (never unlimited, which
+///                 runs last in, first out)
 ///   I/O node      async_node<Message, Message>, serial: posts to threads of the node's own
-///   ordered edge  sequencer_node in front of the consumer, which is serial; before it, where the sink says
-///   which items
-///                 wait for later units, a function_node that gives their tokens back
+///   ordered edge  sequencer_node in front of the consumer, which is serial; before it, where the sink says which
+///                 items wait for later units, a function_node that gives their tokens back
 ///
-/// Edges are make_edge; every successor queues, so none refuses. Nothing is thrown through oneTBB. Built per
-/// run.
+/// Edges are make_edge; every successor queues, so none refuses. Nothing is thrown through oneTBB. Built per run.
 class TbbEngine {
   using Compute = flow::multifunction_node<Message, std::tuple<Message>>;
   using Io = flow::async_node<Message, Message,
@@ -89,6 +85,11 @@ class TbbEngine {
   }
 
  private:
+  /// The slot in the arena: whoever is in it, one thread at a time. Only asked for where it is recorded.
+  static unsigned this_compute_thread(const NodeRunner& runner) {
+    return runner.is_recorded() ? static_cast<unsigned>(tbb::this_task_arena::current_thread_index()) : 0;
+  }
+
   void make_node(std::uint32_t index) {
     const NodeDescription& description = run_.nodes[index];
     NodeRunner& runner = run_.runners[index];
@@ -102,7 +103,7 @@ class TbbEngine {
             try {
               lane->post([&runner, &gateway, message = in]() mutable {
                 GatewayEdges edges(gateway);
-                runner.run(message, edges);
+                runner.run(message, edges, IoLane::this_thread());
                 // The lease first, the reservation second: what the lease wakes must find the graph alive.
                 message = {};
                 gateway.release_wait();
@@ -117,7 +118,7 @@ class TbbEngine {
           std::make_unique<Compute>(graph_, run_.plan.concurrency[index],
                                     [&runner](const Message& in, Compute::output_ports_type& ports) {
                                       PortEdges edges(std::get<0>(ports));
-                                      runner.run(in, edges);
+                                      runner.run(in, edges, this_compute_thread(runner));
                                     });
     }
     if (!needs_order(description)) return;

@@ -37,6 +37,14 @@ TEST_CASE("progress says done of planned, megabytes a second in and out, memory 
   CHECK(describe(half_done()) == "50% 500/1.0K 210 MB/s in, 105 out, 58 of 64 MiB, 2 s left");
 }
 
+TEST_CASE("memory in use and budget have units of their own where one would not do") {
+  Progress progress = half_done();
+  progress.memory_limit = std::uint64_t{1} << 30;
+  CHECK(describe(progress).find(" 58 MiB of 1 GiB,") != std::string::npos);
+  progress.memory_in_use = 0;
+  CHECK(describe(progress).find(" 0 of 1 GiB,") != std::string::npos);
+}
+
 TEST_CASE("progress that is finished says how long it took instead of how long is left") {
   Progress progress = half_done();
   progress.items_done = progress.items_planned;
@@ -71,7 +79,7 @@ TEST_CASE("a bar fits 79 columns whatever the numbers are") {
           for (const bool finished : {false, true}) {
             progress.finished = finished;
             const std::string text = describe(progress);
-            CHECK_MESSAGE(text.size() <= 68, text);
+            CHECK_MESSAGE(text.size() <= 71, text);
             const std::string bar = printed(ProgressStyle::bar, {progress});
             const std::size_t columns = bar.find('\x1b') - 1;  // without the carriage return
             longest = std::max(longest, columns);

@@ -17,7 +17,7 @@ using namespace weir;
 using namespace weir::testing;
 
 /// Text that ends a script, an attribute, a string and a template, if anyone lets it.
-const std::string hostile = "</script><b>\"&'`${1}\\ \xff \xe2\x80\xa8";
+const std::string hostile = "</script><b id=injected>\"&'`${1}\\ \xff \xe2\x80\xa8";
 
 RunReport run(const std::string& kind, RunRecording* recording) {
   static const std::map<std::string, SlowPart> parts{
