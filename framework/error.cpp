@@ -5,8 +5,8 @@
 namespace weir {
 namespace {
 
-/// Texts come from outside too: file names, what() of other people's exceptions. Line breaks and other
-/// control characters become single spaces, none at the end.
+/// Texts come from outside too: file names, what() of other people's exceptions. Line breaks and other control
+/// characters become single spaces, none at the end.
 std::string one_line(std::string_view text) {
   std::string line;
   line.reserve(text.size());

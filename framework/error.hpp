@@ -27,8 +27,8 @@ class Error : public std::exception {
   }
   static Error cancelled() { return Error("finish", "the run", "it was cancelled", ErrorKind::cancelled); }
 
-  /// The same error with the node and the item that it happened in. An error that has a node already keeps
-  /// it: the innermost place is the true one.
+  /// The same error with the node and the item that it happened in. An error that has a node already keeps it:
+  /// the innermost place is the true one.
   Error at(std::string_view node, std::string_view item) const;
 
   const char* what() const noexcept override { return message_.c_str(); }

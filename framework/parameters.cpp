@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <charconv>
 #include <cmath>
@@ -175,25 +176,26 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
   };
   // Edits (insert, delete, replace, swap of neighbours); a name is meant where a third of its letters would
   // do.
+  constexpr std::size_t longest = 64;
+  std::array<std::array<std::size_t, longest + 1>, longest + 1> table;
+  for (std::size_t i = 0; i <= longest; ++i) table[i][0] = table[0][i] = i;
   const auto distance = [&](std::string_view a, std::string_view b) {
-    std::vector<std::vector<std::size_t>> edits(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
-    for (std::size_t i = 0; i <= a.size(); ++i) edits[i][0] = i;
-    for (std::size_t j = 0; j <= b.size(); ++j) edits[0][j] = j;
     for (std::size_t i = 1; i <= a.size(); ++i)
       for (std::size_t j = 1; j <= b.size(); ++j) {
         const bool same = plain(a[i - 1]) == plain(b[j - 1]);
-        edits[i][j] =
-            std::min({edits[i - 1][j] + 1, edits[i][j - 1] + 1, edits[i - 1][j - 1] + (same ? 0 : 1)});
+        table[i][j] =
+            std::min({table[i - 1][j] + 1, table[i][j - 1] + 1, table[i - 1][j - 1] + (same ? 0 : 1)});
         if (i > 1 && j > 1 && plain(a[i - 1]) == plain(b[j - 2]) && plain(a[i - 2]) == plain(b[j - 1]))
-          edits[i][j] = std::min(edits[i][j], edits[i - 2][j - 2] + 1);
+          table[i][j] = std::min(table[i][j], table[i - 2][j - 2] + 1);
       }
-    return edits[a.size()][b.size()];
+    return table[a.size()][b.size()];
   };
-  if (name.size() > 64) return "";
+  const auto apart = [](std::size_t a, std::size_t b) { return a < b ? b - a : a - b; };
+  if (name.size() > longest) return "";
   std::string best;
   std::size_t least = name.size() / 3 + 1;
   for (const std::string& candidate : known) {
-    if (candidate.size() > 64) continue;
+    if (candidate.size() > longest || apart(candidate.size(), name.size()) > least) continue;
     const std::size_t edits = distance(name, candidate);
     if (edits < least || (edits == least && best.empty() && name.size() >= 3)) {
       least = edits;

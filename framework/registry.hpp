@@ -13,7 +13,8 @@ namespace weir {
 /// ...): nothing registers itself, and two registries can differ. Not thread-safe while it is filled.
 class Registry {
  public:
-  /// Throws a usage Error where the name is taken, naming both origins, or is no snake_case word.
+  /// Throws a usage Error where the name is taken, naming both origins, or is no snake_case word; and where
+  /// parameters, ports or stages have names that cannot be used, or a default that does not read.
   void add(NodeType type);
   const NodeType* find(std::string_view name) const;  ///< nullptr where there is none
   /// Throws a usage Error with the nearest name.

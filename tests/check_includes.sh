@@ -27,6 +27,7 @@ room_of() {
   case "$folder" in
     nodes/*/*) folder="nodes/$(cut -d/ -f2 <<<"$folder")" ;;
     framework/*) folder=framework ;;
+    examples/*) folder=examples ;;
   esac
   echo "$folder"
 }

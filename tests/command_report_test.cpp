@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "tests/pipeline_support.hpp"
 #include "tests/run_command.hpp"
 
 // What the command says while and after it runs: --report, --progress, --quiet, and where the caps show.
@@ -91,12 +92,84 @@ TEST_CASE("a report that cannot be written, or exists, or is the output, is refu
   CHECK(JsonCheck::is_whole(text_of(folder / "run.json")));
 }
 
-TEST_CASE("a failed run leaves no report") {
+TEST_CASE("a failed run leaves no output, but a report, page and trace that say why") {
   const TemporaryFolder folder;
   make_terrain(folder / "in.tif", "600x600");
   std::filesystem::resize_file(folder / "in.tif", std::filesystem::file_size(folder / "in.tif") - 10000);
-  CHECK(weir({"convert", folder / "in.tif", folder / "out.tif", "--report", folder / "run.json"}).code == 1);
-  CHECK(folder.names() == std::vector<std::string>{"in.tif"});
+  for (const char* report : {"run.json", "run.html"}) {
+    const Ended ended = weir({"convert", folder / "in.tif", folder / "out.tif", "--report", folder / report,
+                              "--trace", folder / "trace.json", "--overwrite"});
+    CHECK(ended.code == 1);
+    CHECK_MESSAGE(says_one_line(ended), ended.err);
+    CHECK(!std::filesystem::exists(folder / "out.tif"));
+    CHECK(contains(text_of(folder / report), "The run failed: "));
+    CHECK(JsonCheck::is_whole(text_of(folder / "trace.json")));
+  }
+  CHECK(JsonCheck::is_whole(text_of(folder / "run.json")));
+}
+
+TEST_CASE("a run that is refused leaves no report") {
+  const TemporaryFolder folder;
+  CHECK(weir({"convert", "terrain:600x600", folder / "out.tif", "--report", folder / "run.html", "--trace",
+              folder / "run.json", "--memory", "1K"})
+            .code == 2);
+  CHECK(weir({"convert", folder / "none.tif", folder / "out.tif", "--report", folder / "run.html"}).code ==
+        1);
+  CHECK(folder.names().empty());
+}
+
+TEST_CASE(
+    "--report FILE.html writes a page, --trace a timeline; both at the smallest memory, with the same "
+    "output") {
+  const TemporaryFolder folder;
+  for (const char* command : {"convert", "read"}) {
+    std::vector<std::string> words{command, "terrain:1500x900:uint16"};
+    if (std::string(command) == "read") words.push_back("--output");
+    const std::string out = folder / (std::string(command) == "convert" ? "out.tif" : "out.npy");
+    words.insert(words.end(), {out, "--overwrite", "--quiet"});
+    const auto with = [&](const std::vector<std::string>& more) {
+      std::vector<std::string> all = words;
+      all.insert(all.end(), more.begin(), more.end());
+      return weir(all);
+    };
+    REQUIRE(with({}).code == 0);
+    const Bytes right = file_bytes(out);
+    const std::vector<std::string> seen{"--report", folder / "run.html", "--trace", folder / "run.json",
+                                        "--memory"};
+    const auto at = [&](const std::string& memory) {
+      std::vector<std::string> more = seen;
+      more.push_back(memory);
+      return with(more);
+    };
+    const Ended refused = at("1K");
+    CHECK(refused.code == 2);
+    const std::string smallest = std::to_string(pipeline_test::smallest_named(refused.err));
+    const Ended ended = at(smallest);
+    CHECK_MESSAGE(ended.code == 0, ended.err);
+    CHECK(file_bytes(out) == right);
+    const std::string page = text_of(folder / "run.html");
+    CHECK(page.starts_with("<!DOCTYPE html>"));
+    CHECK(contains(page, "\"memory_limit\": " + smallest));
+    CHECK(contains(page, "<title>weir " + std::string(command) + " terrain:1500x900:uint16"));
+    CHECK(JsonCheck::is_whole(text_of(folder / "run.json")));
+  }
+}
+
+TEST_CASE("reports and traces with names that say nothing, or the same twice, are refused") {
+  const TemporaryFolder folder;
+  const auto refused = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words{"convert", "terrain:64x64", folder / "out.tif"};
+    words.insert(words.end(), more.begin(), more.end());
+    const Ended ended = weir(words);
+    CHECK(ended.code == 2);
+    CHECK_MESSAGE(says_one_line(ended), ended.err);
+    CHECK(folder.names().empty());
+    return ended.err;
+  };
+  CHECK(contains(refused({"--report", folder / "run.txt"}), "must end in .html or .json"));
+  CHECK(contains(refused({"--report", folder / "run.json", "--trace", folder / "./run.json"}),
+                 "cannot be the trace"));
+  CHECK(contains(refused({"--trace", folder / "out.tif"}), "cannot be the report as well"));
 }
 
 TEST_CASE("--progress json prints lines that parse, at least one a second, the last says finished") {

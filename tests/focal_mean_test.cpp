@@ -201,7 +201,8 @@ TEST_CASE("a radius out of range is refused") {
   CHECK_THROWS_AS(FocalMean(FocalMeanOptions{0, false, {}}), Error);
   CHECK_THROWS_AS(FocalMean(FocalMeanOptions{65, false, {}}), Error);
   CHECK_THROWS_AS(Parameters(FocalMean::parameters(), {{"radius", "65"}}), Error);
-  FocalMean made(Parameters(FocalMean::parameters(), {{"radius", "3"}, {"type", "same"}, {"nodata", "5"}}));
+  FocalMean made(
+      Parameters(FocalMean::parameters(), {{"radius", "3"}, {"sample_type", "same"}, {"nodata", "5"}}));
   CHECK(made.halo() == 3);
   const RasterInfo info = kernel_info(10, 10, SampleType::uint16);
   CHECK(made.describe(std::span(&info, 1)).type == SampleType::uint16);

@@ -148,7 +148,7 @@ lines() {
 }
 
 # Steps --------------------------------------------------------------------------------------------------------------
-test_packages=(gdal-bin python3-gdal libtiff-tools python3-numpy python3-venv libvips-tools ca-certificates)
+test_packages=(gdal-bin python3-gdal libtiff-tools python3-numpy python3-venv libvips-tools ca-certificates chromium)
 clang_packages=(clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev)
 source_packages=(dpkg-dev)
 
@@ -193,10 +193,49 @@ outside_project() {  # FOLDER
     cmake --build "$area/geotiff" &&
     (cd "$area" && "$area/geotiff/outside_geotiff")
 }
+# The example plugin, built on an installed copy as its author would: with one header, and nothing of Weir linked. It is
+# used by a program, and where there is a command by a graph file, from WEIR_PLUGIN_PATH and from the installed folder.
+plugin_project() {  # FOLDER
+  local area="$1/install_test" weir="$1/install_test/prefix/bin/weir"
+  local plugin="$area/plugin/terrain.so" used folder
+  cmake -S "$root/examples/plugin" -B "$area/plugin" -G Ninja -DCMAKE_CXX_COMPILER=/usr/bin/g++ \
+    -DCMAKE_IGNORE_PREFIX_PATH=/usr/local "-DCMAKE_PREFIX_PATH=$area/prefix" -DCMAKE_BUILD_TYPE=Release \
+    "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Werror" &&
+    cmake --build "$area/plugin" || return
+  if [ "$(grep -c 'include <weir/' "$root/examples/plugin/terrain_plugin.cpp")" != 1 ]; then
+    echo "the example plugin includes more of Weir than one header"
+    return 1
+  fi
+  echo '#include <weir/framework/plugin.h>' |
+    gcc -std=c99 -Wall -Wextra -Wpedantic -Werror "-I$area/prefix/include" -fsyntax-only -x c - || return
+  if readelf -d "$plugin" | grep -E 'NEEDED.*(weir|tbb|fmt|tiff)'; then return 1; fi
+  (cd "$area" && "$area/geotiff/outside_plugin" "$plugin") || return
+  if [ ! -x "$weir" ]; then return; fi
+  (
+    cd "$area" && unset WEIR_PLUGIN_PATH || exit
+    "$weir" plugin-check "$plugin" || exit
+    "$weir" convert terrain:300x400 dem.tif --overwrite --quiet || exit
+    for used in env installed; do
+      if [ "$used" = env ]; then
+        export WEIR_PLUGIN_PATH="$area/plugin"
+      else
+        unset WEIR_PLUGIN_PATH
+        folder="$(dirname "$(dirname "$(find "$area/prefix" -name weir-config.cmake)")")/../weir/plugins"
+        mkdir -p "$folder" && cp "$plugin" "$folder" || exit
+      fi
+      "$weir" nodes ruggedness &&
+        "$weir" run "$root/examples/plugin/ruggedness.yaml" --overwrite --set input=dem.tif --set "output=$used.tif" &&
+        "$weir" run "$root/examples/plugin/ruggedness.yaml" --overwrite --set input=dem.tif --set "output=$used.zstd.tif" \
+          --set codec=zstd || exit
+    done
+    cmp env.tif installed.tif
+  )
+}
 installed_command_runs() { "$1/install_test/prefix/bin/weir" --version; }
 install_tests() {  # LABEL FOLDER
   check "an outside project builds on the installed package ($1)" outside_project "$2" || return
   if [ -x "$2/bin/weir" ]; then check "the installed command runs ($1)" installed_command_runs "$2"; fi
+  check "the example plugin builds on the installed package, and is used ($1)" plugin_project "$2"
 }
 
 # Readers from PyPI go into build/venv. Where PyPI cannot be reached they are missing, and their checks are skipped.

@@ -231,9 +231,9 @@ TEST_CASE("cell size comes from pixel scale, matrix, scale and z_factor, or is g
   CHECK(slope_of(placed(plain, 3, 4), percent) == doctest::Approx(100 * std::sqrt(2.0)));
   CHECK(slope_of(placed(plain, 10, -10), percent) == 50);
 
-  RasterInfo rotated = plain;  // by atan(3 / 4), pixels of 10
-  rotated.georeferencing.transformation = {8, 6, 0, 100, 6, -8, 0, 200, 0, 0, 0, 0, 0, 0, 0, 1};
-  CHECK(slope_of(rotated, percent) == 50);
+  RasterInfo rotated = plain;  // by atan(3 / 4), pixels 10 wide and 5 high
+  rotated.georeferencing.transformation = {8, 3, 0, 100, 6, -4, 0, 200, 0, 0, 0, 0, 0, 0, 0, 1};
+  CHECK(slope_of(rotated, percent) == doctest::Approx(100 * std::hypot(0.3, 0.8)));
   RasterInfo sheared = plain;
   sheared.georeferencing.transformation = {10, 5, 0, 100, 0, -10, 0, 200, 0, 0, 0, 0, 0, 0, 0, 1};
   CHECK_THROWS_WITH_AS(

@@ -81,13 +81,30 @@ function(weir_component name)
   endforeach()
 endfunction()
 
+# weir::plugin: what the author of a plugin needs. <weir/framework/plugin.hpp>, C++20, and hidden symbols, so that classes
+# of the same name in two plugins stay two.
+function(weir_plugin_component)
+  add_library(weir_plugin INTERFACE)
+  add_library(weir::plugin ALIAS weir_plugin)
+  target_compile_features(weir_plugin INTERFACE cxx_std_20)
+  target_compile_options(weir_plugin INTERFACE -fvisibility=hidden)
+  target_include_directories(weir_plugin INTERFACE
+    "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>"
+    "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
+  set_target_properties(weir_plugin PROPERTIES EXPORT_NAME plugin)
+  install(TARGETS weir_plugin EXPORT weir-plugin-targets)
+  install(EXPORT weir-plugin-targets NAMESPACE weir:: DESTINATION "${WEIR_PACKAGE_DIR}")
+  install(FILES framework/plugin.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/weir/framework")
+endfunction()
+
 # framework/build_info.hpp: the version, and what is in this build.
 function(weir_write_build_info)
   set(WEIR_BUILD_LIBRARIES "oneTBB ${TBB_VERSION}, fmt ${fmt_VERSION}, libtiff ${TIFF_VERSION_STRING}")
   string(APPEND WEIR_BUILD_LIBRARIES ", zlib ${ZLIB_VERSION_STRING}")
   get_target_property(version weir::lib_zstd WEIR_VERSION)
   string(APPEND WEIR_BUILD_LIBRARIES ", zstd ${version}")
-  foreach(pair IN ITEMS "LIBDEFLATE libdeflate weir::lib_deflate" "ISAL ISA-L weir::lib_isal")
+  foreach(pair IN ITEMS "LIBDEFLATE libdeflate weir::lib_deflate" "ISAL ISA-L weir::lib_isal"
+      "YAML yaml-cpp weir::lib_yaml")
     separate_arguments(pair)
     list(GET pair 0 name)
     list(GET pair 1 label)
@@ -109,6 +126,10 @@ function(weir_write_build_info)
 endfunction()
 
 function(weir_install_package)
+  set(WEIR_FRAMEWORK_IMPORTS "")
+  if(WEIR_HAS_YAML)
+    list(APPEND WEIR_FRAMEWORK_IMPORTS weir::lib_yaml)
+  endif()
   set(WEIR_GEOTIFF_IMPORTS weir::lib_zstd)
   if(WEIR_HAS_LIBDEFLATE)
     list(APPEND WEIR_GEOTIFF_IMPORTS weir::lib_deflate)

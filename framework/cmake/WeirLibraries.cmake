@@ -41,3 +41,17 @@ macro(weir_find_isal)
   weir_import_library(weir::lib_isal isa-l/igzip_lib.h isal isa-l.h
                       ISAL_MAJOR_VERSION ISAL_MINOR_VERSION ISAL_PATCH_VERSION)
 endmacro()
+
+# yaml-cpp has a CMake package, whose target was renamed in 0.8.
+macro(weir_find_yaml)
+  if(NOT TARGET weir::lib_yaml)
+    find_package(yaml-cpp QUIET)
+    foreach(weir_yaml IN ITEMS yaml-cpp::yaml-cpp yaml-cpp)
+      if(TARGET ${weir_yaml} AND NOT TARGET weir::lib_yaml)
+        add_library(weir::lib_yaml INTERFACE IMPORTED GLOBAL)
+        set_target_properties(weir::lib_yaml PROPERTIES INTERFACE_LINK_LIBRARIES ${weir_yaml}
+                              WEIR_VERSION "${yaml-cpp_VERSION}")
+      endif()
+    endforeach()
+  endif()
+endmacro()

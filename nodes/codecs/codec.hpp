@@ -56,6 +56,11 @@ std::string_view name_of(DeflateEngine engine);             ///< "libdeflate"; "
 std::optional<DeflateEngine> deflate_engine_named(std::string_view name);
 std::vector<DeflateEngine> deflate_engines();  ///< those built in, zlib always
 
+/// Whether pieces are stored as they are.
+inline bool is_plain(const CodecSpec& spec) {
+  return !spec.custom && spec.id == CodecId::none;
+}
+
 /// Fills in the default level and the engine. Throws a usage Error where the level is out of the codec's range, is
 /// given for a codec without levels, or the engine is not built in.
 CodecSpec resolved(const CodecSpec& spec);

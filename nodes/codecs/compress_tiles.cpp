@@ -40,14 +40,14 @@ CompressTiles::CompressTiles(TileEncoding encoding, std::uint64_t run_tiles)
 }
 
 std::uint64_t CompressTiles::slot_bytes() const {
-  if (encoding_.codec.id == CodecId::none) return 0;
+  if (is_plain(encoding_.codec)) return 0;
   return scratch_block_bytes(raw_tile_bytes_) + scratch_block_bytes(row_bytes_) +
          scratch_block_bytes(run_tiles_ * max_tile_bytes_) +
          encoder_scratch_bytes(encoding_.codec, raw_tile_bytes_);
 }
 
 std::unique_ptr<CompressTiles::Local> CompressTiles::make_local(const Scratch& scratch) const {
-  if (encoding_.codec.id == CodecId::none) return std::make_unique<ThreadLocal>();
+  if (is_plain(encoding_.codec)) return std::make_unique<ThreadLocal>();
   return std::make_unique<ThreadLocal>(scratch, encoding_.codec, raw_tile_bytes_, row_bytes_,
                                        run_tiles_ * max_tile_bytes_);
 }
@@ -59,7 +59,7 @@ EncodedTiles CompressTiles::operator()(const TileRun& run, Local& base, const Co
   encoded.sizes.reserve(run.count);
   // A run that waits for rows above it holds its bytes for long: it is encoded in scratch first, and takes only what it
   // needs. The others go straight to a buffer of the worst case, which is free again in a moment.
-  const bool is_compact = run.waits && encoding_.codec.id != CodecId::none;
+  const bool is_compact = run.waits && !is_plain(encoding_.codec);
   if (!is_compact) encoded.bytes = context.buffer(run.count * max_tile_bytes_);
   const std::span<std::byte> out = is_compact ? span_of(local.run) : encoded.bytes.span();
   std::size_t used = 0;
@@ -87,7 +87,7 @@ std::size_t CompressTiles::encode(const TileRun& run, std::uint64_t index, Threa
   const std::uint32_t samples = encoding_.samples_per_tile();
   const std::size_t raw_bytes = window.height * window.width * samples * bytes_of(encoding_.type);
 
-  if (encoding_.codec.id == CodecId::none) {
+  if (is_plain(encoding_.codec)) {
     cut_tile(*run.band, window, run.plane, samples, encoding_.fill, out.data());
     return raw_bytes;
   }

@@ -227,6 +227,7 @@ void weigh(const BandPlanRequest& request, bool keeps_rows, bool keeps_cols,
            const std::vector<std::uint64_t>& heights, const std::vector<std::uint64_t>& widths,
            Visit&& visit) {
   std::vector<Cut> segments;
+  segments.reserve(widths.size());
   for (const std::uint64_t width : widths) segments.push_back(cut(col_axis(request, width, keeps_cols)));
   for (const std::uint64_t height : heights) {
     const Cut bands = distinct_bands(row_axis(request, height, keeps_rows), request.chunks.rows);

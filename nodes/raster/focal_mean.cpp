@@ -147,7 +147,7 @@ std::vector<Parameter> FocalMean::parameters() {
        .unit = "pixels",
        .least = 1,
        .most = static_cast<double>(largest_radius)},
-      {.name = "type",
+      {.name = "sample_type",
        .type = ParameterType::choice,
        .help = "of the output; same: the input's, integers rounded to nearest even",
        .default_value = "float32",
@@ -166,7 +166,7 @@ FocalMean::FocalMean(const FocalMeanOptions& options) : options_(options) {
 
 FocalMean::FocalMean(const Parameters& parameters)
     : FocalMean(FocalMeanOptions{
-          static_cast<std::uint64_t>(parameters.integer("radius")), parameters.text("type") == "same",
+          static_cast<std::uint64_t>(parameters.integer("radius")), parameters.text("sample_type") == "same",
           parameters.has("nodata") ? std::optional(parameters.text("nodata")) : std::nullopt}) {}
 
 RasterInfo FocalMean::describe(std::span<const RasterInfo> inputs) {

@@ -37,7 +37,7 @@ std::optional<Sample> sample_in(std::string_view text) {
     const auto number = number_in<double>(text);
     if (number && *number == std::trunc(*number) &&
         *number >= static_cast<double>(std::numeric_limits<Sample>::min()) &&
-        *number < 2 * static_cast<double>(std::numeric_limits<Sample>::max() / 2 + 1))
+        *number < std::ldexp(1.0, std::numeric_limits<Sample>::digits))
       return static_cast<Sample>(*number);
   }
   return std::nullopt;

@@ -14,6 +14,7 @@
 #include "nodes/raster/map_tiles.hpp"
 #include "nodes/raster/read_chunks.hpp"
 #include "nodes/raster/terrain_source.hpp"
+#include "nodes/raster/window_source.hpp"
 
 namespace weir {
 namespace {
@@ -198,7 +199,8 @@ class KernelInstance : public NodeInstance {
     };
     out_->on_halo(0);
     flow_.add_transient(out_->cut, [this] { return mapping().tile_bytes(); });
-    flow_.add_standing([this] { return setup_.slots(name_) * mapping().slot_bytes(); });
+    compute_name_ = infos.size() > 1 ? stage_name(name_, "compute") : name_;
+    flow_.add_standing([this] { return setup_.slots(compute_name_) * mapping().slot_bytes(); });
     return out_;
   }
 
@@ -235,7 +237,7 @@ class KernelInstance : public NodeInstance {
     const std::shared_ptr<const BandPlan> plan = flow_.bands(0);
     const std::shared_ptr<const TileRuns> runs = flow_.runs(out_->cut);
     const TileMapping mapping = this->mapping();
-    return graph.transform<TileRun>(name_, input, MapTiles(mapping),
+    return graph.transform<TileRun>(compute_name_, input, MapTiles(mapping),
                                     {.buffer_bytes_of_unit =
                                          [plan, runs, bytes = mapping.tile_bytes()](std::uint64_t unit) {
                                            return runs->tile_count(plan->unit(unit)) * bytes;
@@ -243,7 +245,7 @@ class KernelInstance : public NodeInstance {
                                      .slot_bytes = mapping.slot_bytes()});
   }
 
-  std::string name_;
+  std::string name_, compute_name_;
   std::shared_ptr<TileKernel> kernel_;
   RasterFlow& flow_;
   GraphSetup& setup_;
@@ -319,7 +321,7 @@ class TileSinkInstance : public NodeInstance {
                                   .slot_bytes = mapping.slot_bytes()});
     const std::uint64_t standing = sink_->standing_bytes();
     graph.ordered_sink(
-        name_, copies, WriteTiles(std::move(sink_), mapping.output),
+        stage_name(name_, "write"), copies, WriteTiles(std::move(sink_), mapping.output),
         {.lane = Lane::io,
          .waits = [plan, runs](std::uint64_t unit,
                                std::uint64_t ticket) { return runs->waits(plan->unit(unit), ticket); },
@@ -353,9 +355,14 @@ NodeType source_node_type(NodeType type, OpenSource open, bool fetches) {
     type.bytes =
         fetches ? "per chunk: its stored bytes and its pixels; pixels are kept while later units need them"
                 : "per chunk: its pixels, kept while later units need them";
+  type.parameters.push_back(
+      {.name = "window", .help = "only this part of the raster: x,y,width,height", .unit = "pixels"});
   type.make = [open = std::move(open)](const std::string& name, const Parameters& parameters,
                                        GraphSetup& setup) {
-    return std::make_unique<SourceInstance>(name, open(parameters, setup), setup);
+    std::shared_ptr<const ChunkSource> source = open(parameters, setup);
+    if (parameters.has("window"))
+      source = std::make_shared<const WindowSource>(source, parse_window(parameters.text("window")));
+    return std::make_unique<SourceInstance>(name, std::move(source), setup);
   };
   return type;
 }
@@ -365,7 +372,8 @@ NodeType kernel_node_type(NodeType type, MakeKernel make) {
   for (Port& input : type.inputs) input.type = tiles_in.type;
   assert(type.inputs.size() <= 4);
   type.output = Port{"output", tiles_in.type, "the computed tiles"};
-  type.stages = type.inputs.size() > 1 ? std::vector<std::string>{"join", ""} : std::vector<std::string>{""};
+  type.stages =
+      type.inputs.size() > 1 ? std::vector<std::string>{"join", "compute"} : std::vector<std::string>{""};
   if (type.bytes.empty())
     type.bytes =
         "per tile: its computed pixels; per thread: the pixels of a run of tiles with their halo, of each "
@@ -380,7 +388,7 @@ NodeType kernel_node_type(NodeType type, MakeKernel make) {
 NodeType tile_sink_node_type(NodeType type, MakeTileSink make) {
   type.inputs = {tiles_in};
   type.needs_order = true;
-  type.stages = {"copy", ""};
+  type.stages = {"copy", "write"};
   if (type.bytes.empty()) type.bytes = "per tile: a copy of its pixels, until it has its turn";
   type.make = [make = std::move(make)](const std::string& name, const Parameters& parameters,
                                        GraphSetup& setup) {

@@ -14,8 +14,6 @@ NodataSample nodata_sample(const RasterInfo& info) {
     using Sample = decltype(zero);
     const std::optional<Sample> sample = sample_in<Sample>(*info.nodata);
     if (!sample) return;
-    if constexpr (std::is_floating_point_v<Sample>)
-      if (std::isnan(*sample)) return;
     nodata.is_set = true;
     std::memcpy(nodata.sample.data(), &*sample, sizeof(Sample));
   });

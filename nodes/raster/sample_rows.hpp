@@ -26,8 +26,8 @@ inline constexpr std::size_t panel_width = 512;
 
 /// The nodata value of a raster in its own sample type, so that 64-bit integers compare exactly.
 struct NodataSample {
-  bool is_set =
-      false;  ///< false where there is none, the type cannot hold it, or it is NaN: NaN never has data
+  /// False where there is none or the type cannot hold it. NaN never has data, whatever this says.
+  bool is_set = false;
   std::array<std::byte, 8> sample{};
 
   template <class Sample>

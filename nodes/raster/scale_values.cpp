@@ -37,7 +37,7 @@ void scale_row(const double* __restrict from, std::size_t count, double scale, d
       to[i] = has_data ? whole : none;
     } else {
       constexpr double least = static_cast<double>(Limits::min());  // exact
-      constexpr double end = 2 * static_cast<double>(Limits::max() / 2 + 1);
+      const double end = std::ldexp(1.0, Limits::digits);           // the first that is too large, exact
       const double whole = std::nearbyint(value);
       to[i] = !has_data        ? none
               : whole >= end   ? Limits::max()
@@ -64,7 +64,7 @@ ScaleValuesOptions scale_options(const Parameters& parameters) {
   ScaleValuesOptions options;
   options.scale = parameters.number("scale");
   options.offset = parameters.number("offset");
-  if (parameters.has("type")) options.type = sample_type_named(parameters.text("type"));
+  if (parameters.has("sample_type")) options.type = sample_type_named(parameters.text("sample_type"));
   if (parameters.has("nodata")) options.nodata = parameters.text("nodata");
   return options;
 }
@@ -80,7 +80,7 @@ std::vector<Parameter> ScaleValues::parameters() {
        .help = "values are multiplied by it",
        .default_value = "1"},
       {.name = "offset", .type = ParameterType::number, .help = "added after that", .default_value = "0"},
-      {.name = "type",
+      {.name = "sample_type",
        .type = ParameterType::choice,
        .help = "of the output, which values are rounded and clipped to; default: the input's",
        .choices = types},

@@ -21,8 +21,7 @@ struct SlopeOptions {
 };
 
 /// Steepness of an elevation model, per sample: float32, from Horn's gradient (see HornGradient for edges,
-/// nodata, cell size and degrees). As gdaldem slope, but for rounding: within 3e-7 of its value. Follows no
-/// rounding mode but to nearest.
+/// nodata, cell size and degrees). As gdaldem slope, but for rounding: within 3e-7 of its value.
 class Slope : public TileKernel {
  public:
   static constexpr std::string_view help = "how steep an elevation model is, after Horn, as float32";

@@ -82,7 +82,8 @@ class StatisticsInstance : public NodeInstance {
     auto parts =
         graph.transform<StatisticsPart>(stage_name(name_, "measure"), inputs.front().as<TileRun>(), measure,
                                         {.item_bytes = item_bytes(), .slot_bytes = measure.slot_bytes()});
-    graph.ordered_sink(name_, parts, WriteStatistics(info_, path_, overwrite_, *setup_.files),
+    graph.ordered_sink(stage_name(name_, "write"), parts,
+                       WriteStatistics(info_, path_, overwrite_, *setup_.files),
                        {.lane = Lane::io, .waits = [plan, runs](std::uint64_t unit, std::uint64_t ticket) {
                           return runs->waits(plan->unit(unit), ticket);
                         }});
@@ -120,7 +121,7 @@ NodeType statistics_node_type() {
        .default_value = "false"},
   };
   type.bytes = "per tile: some hundred bytes of numbers; per thread: the pixels of a tile";
-  type.stages = {"measure", ""};
+  type.stages = {"measure", "write"};
   type.make = [](const std::string& name, const Parameters& parameters, GraphSetup& setup) {
     return std::make_unique<StatisticsInstance>(name, parameters, setup);
   };

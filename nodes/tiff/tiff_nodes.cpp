@@ -6,7 +6,6 @@
 #include "framework/error.hpp"
 #include "nodes/codecs/encoded_edge.hpp"
 #include "nodes/raster/raster_nodes.hpp"
-#include "nodes/raster/window_source.hpp"
 #include "nodes/tiff/tiff_source.hpp"
 #include "nodes/tiff/write_tiff.hpp"
 
@@ -91,11 +90,10 @@ NodeType read_tiff_node_type(const std::vector<std::shared_ptr<const CustomCodec
        .type = ParameterType::size,
        .help = "read in chunks of this size, height x width, rounded up to what the file stores",
        .unit = "pixels"},
-      {.name = "window", .help = "only this part: x,y,width,height", .unit = "pixels"},
   };
   return source_node_type(
       std::move(type),
-      [codecs](const Parameters& parameters, const GraphSetup& setup) {
+      [codecs](const Parameters& parameters, const GraphSetup& setup) -> std::shared_ptr<const ChunkSource> {
         TiffReadOptions options;
         options.codecs = codecs;
         options.directory = static_cast<unsigned>(parameters.integer("directory"));
@@ -103,11 +101,7 @@ NodeType read_tiff_node_type(const std::vector<std::shared_ptr<const CustomCodec
           options.chunk_height = parameters.size("chunk").height;
           options.chunk_width = parameters.size("chunk").width;
         }
-        std::shared_ptr<const ChunkSource> source =
-            std::make_shared<const TiffSource>(parameters.text("path"), options, *setup.files);
-        if (parameters.has("window"))
-          source = std::make_shared<const WindowSource>(source, parse_window(parameters.text("window")));
-        return source;
+        return std::make_shared<const TiffSource>(parameters.text("path"), options, *setup.files);
       },
       true);
 }

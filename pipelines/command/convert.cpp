@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "framework/error.hpp"
+#include "pipelines/command/as_graph.hpp"
 #include "pipelines/command/commands.hpp"
 #include "pipelines/command/options.hpp"
 #include "pipelines/write_geotiff.hpp"
@@ -20,7 +21,7 @@ struct ConvertOptions {
   std::string nodata;
   std::optional<int> level;
   std::uint64_t strip = 0;
-  bool dot = false;
+  bool dot = false, print_graph = false;
 };
 
 Predictor parse_predictor(const std::string& text) {
@@ -100,11 +101,22 @@ Action add_convert(CLI::App& app, bool explain) {
       ->option_text("V");
   choice("--bigtiff", options->bigtiff, "auto, yes or no", "B", {"auto", "yes", "no"});
   options->common.add_to(*convert);
+  if (!explain)
+    convert->add_flag("--print-graph", options->print_graph,
+                      "Print this as a graph file for weir run, and do nothing");
   if (explain) convert->add_flag("--dot", options->dot, "Print the graph in the DOT language");
   return [options, convert, explain](const std::stop_token& stop) {
     if (!convert->parsed()) return;
     check_name(options->output);
-    GeotiffWrite write(options->input.open(), options->output, write_options(*options));
+    WriteGeotiffOptions write_as = write_options(*options);
+    if (options->print_graph) {
+      fmt::print("{}", to_yaml(convert_as_graph(options->input, options->output, write_as, options->common)));
+      return;
+    }
+    RunFiles files(options->common, options->output,
+                   fmt::format("weir convert {} {}", options->input.path, options->output));
+    write_as.graph.recording = files.recording();
+    GeotiffWrite write(options->input.open(), options->output, write_as);
     if (explain) {
       fmt::print("{}", options->dot ? write.dot() : write.explain());
       return;
@@ -112,9 +124,9 @@ Action add_convert(CLI::App& app, bool explain) {
     RunOptions run;
     run.stop = stop;
     run.progress = progress_printer(options->common.progress_style(), stderr);
-    ReportFile report_file(options->common, options->output);
+    run.on_failure = files.on_failure();
     const RunReport report = write.run(run);
-    report_file.write(report);
+    files.write(report);
     if (!options->common.quiet) tell(report, fmt::format("wrote {}", options->output));
   };
 }

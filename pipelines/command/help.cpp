@@ -5,11 +5,13 @@
 namespace weir::command {
 namespace {
 
-constexpr std::size_t left_column = 24, columns = 80;
+constexpr std::size_t columns = 80;
 
-std::string entry(const std::string& name, const std::string& description) {
+}  // namespace
+
+std::string entry(const std::string& name, const std::string& description, std::size_t left_column) {
   std::string text = "  " + name;
-  if (text.size() + 2 > left_column)
+  if (!name.empty() && text.size() + 2 > left_column)
     text += "\n" + std::string(left_column, ' ');
   else
     text.resize(left_column, ' ');
@@ -29,8 +31,6 @@ std::string entry(const std::string& name, const std::string& description) {
   }
   return text + "\n";
 }
-
-}  // namespace
 
 std::string HelpFormatter::make_option(const CLI::Option* option, bool is_positional) const {
   std::string name = option->get_name(is_positional, !is_positional);

@@ -13,8 +13,7 @@ std::string numbers(const std::vector<double>& values) {
   return text;
 }
 
-/// The EPSG code that the GeoKeys name: ProjectedCSType (3072), else GeographicType (2048). GeoTIFF 1.1,
-/// annex B.
+/// The EPSG code that the GeoKeys name: ProjectedCSType (3072), else GeographicType (2048). GeoTIFF 1.1, annex B.
 std::string crs_of(const Georeferencing& where) {
   const std::vector<std::uint16_t>& keys = where.key_directory;
   for (const int wanted : {3072, 2048})

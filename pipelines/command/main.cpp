@@ -1,5 +1,4 @@
-// The weir command. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 128 + n stopped by signal
-// n.
+// The weir command. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 128 + n stopped by signal n.
 
 #include <fmt/format.h>
 
@@ -7,10 +6,12 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "framework/build_info.hpp"
 #include "framework/error.hpp"
+#include "framework/problem.hpp"
 #include "pipelines/command/commands.hpp"
 #include "pipelines/command/help.hpp"
 #include "pipelines/command/signals.hpp"
@@ -19,11 +20,31 @@ namespace {
 
 constexpr int failed = 1, wrong_usage = 2;
 
+/// One line; of a description with problems, one more for each, as compilers have them.
+void tell_error(const weir::Error& error) {
+  const auto* all = dynamic_cast<const weir::ProblemError*>(&error);
+  if (all == nullptr) {
+    fmt::print(stderr, "weir: {}\n", error.what());
+    return;
+  }
+  fmt::print(stderr, "weir: cannot {} {}: {} problem{}\n", error.action(), error.object(), all->count(),
+             all->count() == 1 ? "" : "s");
+  for (const weir::Problem& problem : all->problems()) fmt::print(stderr, "{}\n", to_text(problem));
+  if (all->count() > all->problems().size())
+    fmt::print(stderr, "... and {} more\n", all->count() - all->problems().size());
+}
+
 int run_command(int argc, char** argv) {
-  // "weir explain convert ..." takes what "weir convert ..." takes, and has a parser of its own.
+  // "weir explain convert ..." takes what "weir convert ..." takes, and "weir explain GRAPH.yaml ..." what "weir run
+  // GRAPH.yaml ..." does.
   std::vector<char*> arguments(argv, argv + argc);
-  const bool explain = argc > 2 && std::strcmp(argv[1], "explain") == 0 && argv[2][0] != '-';
-  if (explain) arguments.erase(arguments.begin() + 1);
+  const std::string_view explained = argc > 2 && std::strcmp(argv[1], "explain") == 0 ? argv[2] : "";
+  const bool explain = !explained.empty() && explained != "--help" && explained != "-h";
+  char run_word[] = "run";
+  if (explain && (explained == "convert" || explained == "run"))
+    arguments.erase(arguments.begin() + 1);
+  else if (explain)
+    arguments[1] = run_word;
 
   CLI::App app("Weir: rasters of any size as dataflow graphs, in bounded memory.", "weir");
   app.require_subcommand(0, 1);
@@ -33,24 +54,31 @@ int run_command(int argc, char** argv) {
                                    weir::build_info::compiler, weir::build_info::libraries));
   std::vector<weir::command::Action> actions;
   actions.push_back(weir::command::add_convert(app, explain));
+  actions.push_back(weir::command::add_run(app, explain));
   if (!explain) {
     actions.push_back(weir::command::add_read(app));
     actions.push_back(weir::command::add_info(app));
-    app.add_subcommand("explain", "Show the plan of a command, e.g.: weir explain convert IN OUT")
+    actions.push_back(weir::command::add_nodes(app));
+    actions.push_back(weir::command::add_plugin_check(app));
+    actions.push_back(weir::command::add_plugin_scan(app));
+    app.add_subcommand("explain", "Show a plan: weir explain GRAPH.yaml, or weir explain convert IN OUT")
         ->prefix_command();
   }
 
   const weir::command::StopOnSignal signals;
   try {
-    if (explain && std::strcmp(argv[2], "convert") != 0)
-      throw weir::Error::usage("explain", argv[2],
-                               "only convert has a plan to show: weir explain convert IN OUT");
+    if (explained == "read" || explained == "info" || explained == "nodes" || explained == "plugin-check")
+      throw weir::Error::usage("explain", explained,
+                               "only graph files and convert have a plan to show: weir explain GRAPH.yaml");
     app.parse(static_cast<int>(arguments.size()), arguments.data());
     if (app.get_subcommands().empty())
-      throw weir::Error::usage("run", "weir",
-                               "no command is named: convert, read, info or explain; weir --help says more");
+      throw weir::Error::usage(
+          "run", "weir",
+          "no command is named: convert, read, run, explain, nodes or info; weir --help says "
+          "more");
     if (!explain && app.got_subcommand("explain"))
-      throw weir::Error::usage("explain", "nothing", "name a command: weir explain convert IN OUT");
+      throw weir::Error::usage("explain", "nothing",
+                               "name a command or a graph file: weir explain convert IN OUT");
     for (const weir::command::Action& action : actions) action(signals.token());
     // Buffered until here, where a closed pipe or a full disk shows.
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
@@ -62,7 +90,7 @@ int run_command(int argc, char** argv) {
     fmt::print(stderr, "weir: {}\n", error.what());
     return wrong_usage;
   } catch (const weir::Error& error) {
-    fmt::print(stderr, "weir: {}\n", error.what());
+    tell_error(error);
     switch (error.kind()) {
       case weir::ErrorKind::failed:
         return failed;

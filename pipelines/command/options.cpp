@@ -199,7 +199,7 @@ RunFiles::RunFiles(const CommonOptions& options, const std::string& output, std:
   if (!options.report.empty()) report_.emplace(options.report, options.overwrite);
   if (!options.trace.empty()) trace_.emplace(options.trace, options.overwrite);
   if (is_page_ || trace_)
-    recording_ = std::make_shared<RunRecording>(recording_bytes(resolved(options.graph())));
+    recording_ = std::make_unique<RunRecording>(recording_bytes(resolved(options.graph())));
 }
 
 std::function<void(const RunReport&)> RunFiles::on_failure() {

@@ -52,8 +52,8 @@ class RunFiles {
  public:
   /// `output` is what the run writes, `title` what ran.
   RunFiles(const CommonOptions& options, const std::string& output, std::string title);
-  /// For GraphOptions::recording; nullptr where nothing needs one.
-  std::shared_ptr<RunRecording> recording() const { return recording_; }
+  /// For GraphOptions::recording; nullptr where nothing needs one. Owned by this object.
+  RunRecording* recording() const { return recording_.get(); }
   /// For RunOptions::on_failure: writes what there is of the run. This object outlives the run.
   std::function<void(const RunReport&)> on_failure();
   void write(const RunReport& report);
@@ -62,7 +62,7 @@ class RunFiles {
   std::string title_;
   bool is_page_ = false;  ///< the report is HTML
   std::optional<AtomicFile> report_, trace_;
-  std::shared_ptr<RunRecording> recording_;
+  std::unique_ptr<RunRecording> recording_;
 };
 
 /// Prints what a run did, for a person.

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "framework/error.hpp"
+#include "pipelines/command/as_graph.hpp"
 #include "pipelines/command/commands.hpp"
 #include "pipelines/command/options.hpp"
 #include "pipelines/write_rows.hpp"
@@ -12,6 +13,7 @@ struct ReadCommandOptions {
   InputOptions input;
   CommonOptions common;
   std::string output;
+  bool print_graph = false;
 };
 
 }  // namespace
@@ -24,6 +26,8 @@ Action add_read(CLI::App& app) {
       ->option_text("FILE")
       ->required();
   options->common.add_to(*read);
+  read->add_flag("--print-graph", options->print_graph,
+                 "Print this as a graph file for weir run, and do nothing");
   return [options, read](const std::stop_token& stop) {
     if (!read->parsed()) return;
     WriteRowsOptions write;
@@ -31,16 +35,23 @@ Action add_read(CLI::App& app) {
       write.format = RowsFormat::npy;
     else if (!options->output.ends_with(".raw"))
       throw Error::usage("write", options->output, "the name must end in .npy or .raw");
+    if (options->print_graph) {
+      fmt::print("{}", to_yaml(read_as_graph(options->input, options->output, options->common)));
+      return;
+    }
     write.overwrite = options->common.overwrite;
     write.graph = options->common.graph();
     write.concurrency = options->common.concurrency();
     RunOptions run;
     run.stop = stop;
     run.progress = progress_printer(options->common.progress_style(), stderr);
+    RunFiles files(options->common, options->output,
+                   fmt::format("weir read {} --output {}", options->input.path, options->output));
+    write.graph.recording = files.recording();
+    run.on_failure = files.on_failure();
     const std::shared_ptr<const ChunkSource> source = options->input.open();
-    ReportFile report_file(options->common, options->output);
     const RunReport report = write_rows(source, options->output, write, run);
-    report_file.write(report);
+    files.write(report);
     if (!options->common.quiet) tell(report, fmt::format("wrote {}", options->output));
   };
 }

@@ -6,9 +6,9 @@
 
 namespace weir::command {
 
-/// Turns SIGINT, SIGTERM and SIGHUP into a stop request, so that a run ends cleanly: nothing half-written, no
-/// temporary. Make one first thing in main, before other threads: it blocks the signals for all of them. A
-/// second signal ends the process at once. SIGPIPE is ignored; a closed pipe is a failed write.
+/// Turns SIGINT, SIGTERM and SIGHUP into a stop request, so that a run ends cleanly: nothing half-written, no temporary.
+/// Make one first thing in main, before other threads: it blocks the signals for all of them. A second signal ends the process at
+/// once. SIGPIPE is ignored; a closed pipe is a failed write.
 class StopOnSignal {
  public:
   StopOnSignal();

@@ -1,0 +1,113 @@
+#include "pipelines/command/as_graph.hpp"
+
+#include <fmt/format.h>
+
+#include "framework/error.hpp"
+
+namespace weir::command {
+namespace {
+
+void set(GraphNode& node, const std::string& name, const std::string& value) {
+  node.parameters.push_back({name, value});
+}
+
+GraphNode node_of(const std::string& name, const std::string& type, const std::string& input = "") {
+  GraphNode node;
+  node.name = name;
+  node.type = type;
+  if (!input.empty()) node.inputs.push_back({"", input});
+  return node;
+}
+
+/// The node "in": its stages plan, fetch and decode are nodes of their own in the ready commands.
+GraphNode source_of(const InputOptions& input) {
+  if (!input.path.starts_with("terrain:")) {
+    GraphNode node = node_of("in", "read_tiff");
+    set(node, "path", input.path);
+    if (input.directory > 0) set(node, "directory", std::to_string(input.directory));
+    if (!input.chunk.empty()) set(node, "chunk", input.chunk);
+    if (!input.window.empty()) set(node, "window", input.window);
+    return node;
+  }
+  InputOptions whole = input;
+  whole.window.clear();
+  const std::shared_ptr<const ChunkSource> terrain = whole.open();  // refuses what is no terrain
+  GraphNode node = node_of("in", "terrain");
+  set(node, "size", fmt::format("{}x{}", terrain->info().height, terrain->info().width));
+  set(node, "sample_type", std::string(name_of(terrain->info().type)));
+  if (!input.chunk.empty()) set(node, "chunk", input.chunk);
+  if (!input.window.empty()) set(node, "window", input.window);
+  return node;
+}
+
+/// Puts --set NODE.concurrency=N where the graph has that node. Throws a usage Error for a node it has not.
+void set_concurrency(GraphFile& graph, const std::map<std::string, unsigned>& concurrency) {
+  for (const auto& [name, number] : concurrency) {
+    const bool is_stage = name == "plan" || name == "fetch" || name == "decode";
+    bool found = false;
+    for (GraphNode& node : graph.nodes) {
+      if (node.name.text != (is_stage ? "in" : name)) continue;
+      node.concurrency.push_back({is_stage ? name : "", std::to_string(number)});
+      found = true;
+    }
+    if (!found) throw Error::usage("set", name + ".concurrency", "there is no node of that name");
+  }
+}
+
+GraphFile graph_of(const CommonOptions& common, const std::string& help) {
+  GraphFile graph;
+  graph.help = help;
+  graph.limits = common.graph();
+  return graph;
+}
+
+}  // namespace
+
+GraphFile convert_as_graph(const InputOptions& input, const std::string& output,
+                           const WriteGeotiffOptions& options, const CommonOptions& common) {
+  GraphFile graph = graph_of(common, fmt::format("weir convert {} {}", input.path, output));
+  GraphNode cut = node_of("cut", "cut_tiles", "assemble");
+  if (options.strip_rows)
+    set(cut, "strip", std::to_string(*options.strip_rows));
+  else
+    set(cut, "tile", fmt::format("{}x{}", options.tile_height, options.tile_width));
+  if (options.planar_separate) set(cut, "interleave", "band");
+
+  GraphNode compress = node_of("compress", "compress_tiles", "cut");
+  set(compress, "codec", std::string(name_of(options.codec.id)));
+  if (options.codec.level) set(compress, "level", std::to_string(*options.codec.level));
+  if (options.codec.engine != DeflateEngine::automatic)
+    set(compress, "deflate_engine", std::string(name_of(options.codec.engine)));
+  if (options.predictor)
+    set(compress, "predictor",
+        *options.predictor == Predictor::none         ? "none"
+        : *options.predictor == Predictor::horizontal ? "horizontal"
+                                                      : "float");
+  if (options.nodata) set(compress, "nodata", *options.nodata);
+
+  GraphNode tif = node_of("tif", "write_tiff", "compress");
+  set(tif, "path", output);
+  if (options.big != TiffOutputLayout::BigTiff::automatic)
+    set(tif, "bigtiff", options.big == TiffOutputLayout::BigTiff::yes ? "yes" : "no");
+  if (options.overwrite) set(tif, "overwrite", "true");
+
+  graph.nodes = {source_of(input), node_of("assemble", "assemble_bands", "in"), cut, compress, tif};
+  set_concurrency(graph, options.concurrency);
+  return graph;
+}
+
+GraphFile read_as_graph(const InputOptions& input, const std::string& output, const CommonOptions& common) {
+  GraphFile graph = graph_of(common, fmt::format("weir read {} --output {}", input.path, output));
+  GraphNode cut = node_of("cut", "cut_tiles", "assemble");
+  set(cut, "strip", "1");
+  GraphNode copy = node_of("copy", "compress_tiles", "cut");
+  set(copy, "codec", "none");
+  GraphNode file = node_of("file", "write_rows", "copy");
+  set(file, "path", output);
+  if (common.overwrite) set(file, "overwrite", "true");
+  graph.nodes = {source_of(input), node_of("assemble", "assemble_bands", "in"), cut, copy, file};
+  set_concurrency(graph, common.concurrency());
+  return graph;
+}
+
+}  // namespace weir::command

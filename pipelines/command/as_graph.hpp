@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+#include "framework/graph_file.hpp"
+#include "pipelines/command/options.hpp"
+#include "pipelines/write_geotiff.hpp"
+
+namespace weir::command {
+
+/// What `weir convert` and `weir read` do, as a graph: running it makes the same bytes. Settings of --set go along.
+GraphFile convert_as_graph(const InputOptions& input, const std::string& output,
+                           const WriteGeotiffOptions& options, const CommonOptions& common);
+GraphFile read_as_graph(const InputOptions& input, const std::string& output, const CommonOptions& common);
+
+}  // namespace weir::command

@@ -1,0 +1,7 @@
+// In C, and as it should be.
+#include "plain.inc"
+
+WEIR_PLUGIN_NOTE("plain", "1.0");
+const weir_plugin_descriptor* weir_plugin(void) {
+  return &plain_descriptor;
+}
