@@ -82,7 +82,8 @@ class Check {
     for (const Parameter& parameter : type.parameters) known.push_back(parameter.name);
     std::map<std::string, ParameterValue> values;
     std::set<std::string> given;
-    for (const auto& [key, value] : node(i).parameters) {
+    for (const GraphNode::Setting& setting : node(i).parameters) {
+      const Written &key = setting.name, &value = setting.value;
       const auto parameter = std::find_if(type.parameters.begin(), type.parameters.end(),
                                           [&](const Parameter& p) { return p.name == key.text; });
       if (parameter == type.parameters.end()) {

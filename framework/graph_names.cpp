@@ -34,7 +34,7 @@ class Resolver {
     }
     for (const Scope& scope : scopes_)
       for (const Scope::Input& input : scope.inputs)
-        if (scope.parent != nullptr && !used_inputs_.contains(&input))
+        if (scope.parent != nullptr && !some_name_is_unknown_ && !used_inputs_.contains(&input))
           problems_.add(input.type.place, fmt::format("nobody uses the input {}", input.name));
   }
 
@@ -49,15 +49,11 @@ class Resolver {
     if (from.is_broken) return from;
     const auto local = scope.locals.find(from.text);
     if (local == scope.locals.end()) {
-      if (problems_.is_full()) {
-        problems_.add(from.place, "");
-        return broken();
-      }
-      const std::vector<std::string> names = scope.names();
-      problems_.add_unknown(from.place, fmt::format("there is no node {}", from.text), from.text, names);
-      // The one that was meant is not unused as well.
-      const std::string near = nearest_name(from.text, names);
-      if (!near.empty()) from.text = resolve({near, from.place}, scope, steps + 1).text;
+      some_name_is_unknown_ = true;
+      // Names are gathered where the nearest is going to be told.
+      problems_.add_unknown(from.place, fmt::format("there is no node {}", from.text), from.text,
+                            problems_.is_full() ? std::vector<std::string>() : scope.names());
+      from.text.clear();
       return broken();
     }
     if (steps > most_steps) {
@@ -119,6 +115,7 @@ class Resolver {
   Problems& problems_;
   Reading& reading_;
   std::set<const Scope::Input*> used_inputs_;
+  bool some_name_is_unknown_ = false;  ///< it may be that of any input that seems unused
 };
 
 void apply(GraphNode& node, const std::string& what, const Written& value, const Registry& registry) {

@@ -10,7 +10,7 @@
 #include "framework/yaml_document.hpp"
 #include "tests/file_support.hpp"
 #include "tests/graph_file_nodes.hpp"
-#include "tests/random_graph_file.hpp"
+#include "tests/random_graph_mistakes.hpp"
 
 using namespace weir;
 using namespace weir::testing;

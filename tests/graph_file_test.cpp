@@ -338,7 +338,8 @@ TEST_CASE("what is no graph file is refused quickly, with a sentence") {
       {repeated("a: 1\n", 1'000'000), "more than 100000 values"},
       {repeated("x", 10 << 20), "at most 1048576 are read"},
   };
-  for (const auto& [text, part] : texts) {
+  for (const auto& [text, words] : texts) {
+    const std::string& part = words;
     CAPTURE(part);
     const auto started = std::chrono::steady_clock::now();
     const std::string told = problems(text);

@@ -1,5 +1,6 @@
 #include "nodes/codecs/encoded_edge.hpp"
 
+#include <algorithm>
 #include <cassert>
 
 #include "framework/error.hpp"
@@ -94,7 +95,14 @@ Predictor default_predictor(const CodecSpec& codec, SampleType type) {
 
 NodeType compress_tiles_node_type(const std::vector<std::shared_ptr<const CustomCodec>>& codecs) {
   std::vector<std::string> names{"none", "deflate", "zstd", "lzw", "packbits"};
-  for (const auto& custom : codecs) names.push_back(custom->name());
+  int least = 1, most = 22;  // of ours
+  for (const auto& custom : codecs) {
+    names.push_back(custom->name());
+    if (const auto levels = custom->levels()) {
+      least = std::min(least, levels->first);
+      most = std::max(most, levels->second);
+    }
+  }
   NodeType type;
   type.name = "compress_tiles";
   type.help = "cuts each tile out of its band, applies the predictor and encodes it";
@@ -109,8 +117,8 @@ NodeType compress_tiles_node_type(const std::vector<std::shared_ptr<const Custom
       {.name = "level",
        .type = ParameterType::integer,
        .help = "deflate 1-12, zstd 1-22; the codec's own default where it is not given",
-       .least = -1000,
-       .most = 1000},
+       .least = static_cast<double>(least),
+       .most = static_cast<double>(most)},
       {.name = "deflate_engine",
        .type = ParameterType::choice,
        .help = "the library that makes deflate streams",
