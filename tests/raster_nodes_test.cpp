@@ -7,6 +7,7 @@
 #include <map>
 #include <random>
 
+#include "framework/recording.hpp"
 #include "nodes/raster/focal_mean.hpp"
 #include "nodes/raster/normalized_difference.hpp"
 #include "nodes/raster/slope.hpp"
@@ -338,6 +339,25 @@ TEST_CASE("random chains of stencils over random tiles are right at every budget
     at_many_budgets(Arrays{{source_of(raster, pick(1, 150), pick(1, 150))}}.registry(), steps,
                     [&](const RunReport&) { CHECK(file_bytes(folder / "out.tif") == file); });
   }
+}
+
+TEST_CASE("the room of a recording is planned for: the smallest budget that is named works with one, too") {
+  const TemporaryFolder folder;
+  const Raster raster = made_raster(300, 400);
+  const Registry registry = Arrays{{source_of(raster, 64, 64)}}.registry();
+  const std::vector<Step> steps{{"in", "array", {{"number", "0"}}},
+                                {"bands", "assemble_bands", {}, {"in"}},
+                                {"cut", "cut_tiles", {{"tile", "64"}}, {"bands"}},
+                                {"pack", "compress_tiles", {}, {"cut"}},
+                                {"tif", "write_tiff", {{"path", folder / "out.tif"}}, {"pack"}}};
+  RunRecording recording(256 * 1024);
+  const std::string refusal = reason_of(
+      [&] { const Made made(registry, steps, {.memory = 1, .threads = 2, .recording = &recording}); },
+      ErrorKind::usage);
+  const std::uint64_t smallest = smallest_named(refusal);
+  CHECK(smallest == smallest_for(registry, steps) + recording.bytes());
+  Made made(registry, steps, {.memory = smallest, .threads = 2, .recording = &recording});
+  CHECK(made.run().peak_payload + recording.used_bytes() <= smallest);
 }
 
 TEST_CASE("rasters of different sizes, and cuts that differ, are refused before anything is read") {

@@ -9,6 +9,7 @@
 
 #include "framework/bytes.hpp"
 #include "framework/error.hpp"
+#include "framework/recording.hpp"
 #include "nodes/raster/band_axis.hpp"
 
 namespace weir {
@@ -161,6 +162,7 @@ void RasterFlow::plan() {
   assert(!sources_.empty());
   if (cuts_.empty()) throw Error::usage("plan", "the raster", "no node cuts it into tiles");
   std::uint64_t standing = sum_of(standing_);
+  if (setup_->limits.recording != nullptr) standing += setup_->limits.recording->bytes();
   const std::uint64_t memory = setup_->limits.memory;
   const std::uint64_t available = memory > standing ? memory - standing : 0;
   const TileLayout tiles = common_tiles();
