@@ -417,6 +417,8 @@ RunReport Graph::run(const RunOptions& options) {
       if (options.on_failure) {
         RunReport report = report_now();
         report.error = failure->what();
+        report.failed_node = failure->node();
+        report.failed_item = failure->item();
         options.on_failure(report);
       }
     } catch (...) {  // no memory for a report: the failure itself is what counts

@@ -168,6 +168,7 @@ class Check {
       return;
     }
     std::vector<std::string> port_names;
+    port_names.reserve(ports.size());
     for (const Port& port : ports) port_names.push_back(port.name);
     const auto bound = bind_inputs(node(i).inputs, port_names, node(i).name, problems_);
     for (std::size_t port = 0; port < ports.size(); ++port) {

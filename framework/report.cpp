@@ -74,6 +74,9 @@ std::string to_json(const RunReport& report) {
     json += fmt::format("  \"{}\": {},\n", name, value);
   };
   add("error", json_string(report.error));
+  add("failed_node", json_string(report.failed_node));
+  add("failed_item", json_string(report.failed_item));
+  add("repeat", json_string(report.repeat));
   add("verdict", json_string(verdict_of(report).headline));
   add("was_recorded", report.was_recorded);
   add("engine", json_string(report.engine));

@@ -30,7 +30,9 @@ struct NodeReport {
 
 /// What a run did.
 struct RunReport {
-  std::string error;          ///< why it failed; empty where it did not
+  std::string error;                     ///< why it failed; empty where it did not
+  std::string failed_node, failed_item;  ///< where; empty where it did not fail, or in no node
+  std::string repeat;         ///< the command that repeats just that item; empty where there is none
   bool was_recorded = false;  ///< with GraphOptions::recording: only then idle seconds are known
   std::string engine;         ///< oneTBB or serial
   unsigned threads = 0;       ///< compute threads asked for

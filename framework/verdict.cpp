@@ -65,6 +65,8 @@ class Judge {
     if (!report_.error.empty()) {
       verdict_.details.insert(verdict_.details.begin(), "Until then: " + verdict_.headline);
       verdict_.headline = "The run failed: " + report_.error;
+      if (!report_.repeat.empty())
+        verdict_.details.insert(verdict_.details.begin(), "This repeats just that item: " + report_.repeat);
       return verdict_;
     }
     if (wall_ < 0.05)

@@ -105,7 +105,20 @@ TEST_CASE("a failed run leaves no output, but a report, page and trace that say 
     CHECK(contains(text_of(folder / report), "The run failed: "));
     CHECK(JsonCheck::is_whole(text_of(folder / "trace.json")));
   }
-  CHECK(JsonCheck::is_whole(text_of(folder / "run.json")));
+  const std::string json = text_of(folder / "run.json");
+  CHECK(JsonCheck::is_whole(json));
+  // Where it failed, and the command that repeats just that: it fails for the same reason.
+  CHECK(contains(json, "\"failed_node\": \"fetch\""));
+  CHECK(contains(json, "\"failed_item\": \"chunk ("));
+  const std::size_t window = json.find("--window ");
+  REQUIRE(window != std::string::npos);
+  CHECK(contains(json, "\"repeat\": \"weir read " + (folder / "in.tif") + " --window "));
+  const std::string numbers = json.substr(window + 9, json.find(' ', window + 9) - window - 9);
+  const Ended again =
+      weir({"read", folder / "in.tif", "--window", numbers, "--output", folder / "chunk.npy"});
+  CHECK(again.code == 1);
+  const std::size_t reason = json.find("cannot ");
+  CHECK(contains(again.err, json.substr(reason, json.find('"', reason) - reason)));
 }
 
 TEST_CASE("a run that is refused leaves no report") {

@@ -127,8 +127,14 @@ TEST_CASE("a window that is empty or reaches out of the raster is refused, howev
 
 TEST_CASE("concurrency and tokens cap a read, too") {
   const Raster raster = made_raster(256, 256);
-  const auto source = std::make_shared<const WatchedSource>(
-      source_of(raster, 32, 32), [] { std::this_thread::sleep_for(std::chrono::microseconds(500)); });
+  Meeting meeting(2);
+  bool is_meeting = true;  // written between runs
+  const auto source = std::make_shared<const WatchedSource>(source_of(raster, 32, 32), [&] {
+    if (is_meeting)
+      meeting.attend();
+    else
+      std::this_thread::sleep_for(std::chrono::microseconds(500));
+  });
   ReadOptions options;
   options.graph = {.memory = 64 * mebibyte, .tokens = 16, .threads = 4, .engine = Engine::onetbb};
   Bytes target(256 * 256 * 2);
@@ -136,6 +142,7 @@ TEST_CASE("concurrency and tokens cap a read, too") {
     return read_region(source, {0, 0, 256, 256}, {target.data(), interleaved_strides(256, 1, 2)}, options);
   };
   CHECK(report().node("decode").most_in_flight > 1);
+  is_meeting = false;
   options.concurrency["decode"] = 1;
   CHECK(report().node("decode").most_in_flight == 1);
   options.concurrency.clear();

@@ -116,7 +116,8 @@ Action add_convert(CLI::App& app, bool explain) {
     RunFiles files(options->common, options->output,
                    fmt::format("weir convert {} {}", options->input.path, options->output));
     write_as.graph.recording = files.recording();
-    GeotiffWrite write(options->input.open(), options->output, write_as);
+    const std::shared_ptr<const ChunkSource> source = options->input.open();
+    GeotiffWrite write(source, options->output, write_as);
     if (explain) {
       fmt::print("{}", options->dot ? write.dot() : write.explain());
       return;
@@ -124,7 +125,8 @@ Action add_convert(CLI::App& app, bool explain) {
     RunOptions run;
     run.stop = stop;
     run.progress = progress_printer(options->common.progress_style(), stderr);
-    run.on_failure = files.on_failure();
+    run.on_failure =
+        files.on_failure([&](const std::string& item) { return options->input.repeat_of(*source, item); });
     const RunReport report = write.run(run);
     files.write(report);
     if (!options->common.quiet) tell(report, fmt::format("wrote {}", options->output));

@@ -153,6 +153,37 @@ std::shared_ptr<const ChunkSource> InputOptions::open() const {
   return source;
 }
 
+namespace {
+
+/// As a shell takes it for one word.
+std::string shell_word(const std::string& text) {
+  constexpr std::string_view plain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:,+@%";
+  if (!text.empty() && text.find_first_not_of(plain) == std::string::npos) return text;
+  std::string word = "'";
+  for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return word + "'";
+}
+
+}  // namespace
+
+std::string InputOptions::repeat_of(const ChunkSource& opened, const std::string& item) const {
+  unsigned long long row = 0, col = 0;
+  if (path.starts_with("terrain:") || std::sscanf(item.c_str(), "chunk (%llu, %llu)", &row, &col) != 2)
+    return "";
+  const ChunkGrid& grid = opened.grid();
+  if (row >= grid.rows.count() || col >= grid.cols.count()) return "";
+  Window part = grid.window({row, col});
+  if (!window.empty()) {
+    const Window whole = parse_window(window);
+    part.row += whole.row;
+    part.col += whole.col;
+  }
+  return fmt::format("weir read {}{} --window {},{},{},{} --output chunk.npy", shell_word(path),
+                     directory > 0 ? fmt::format(" --directory {}", directory) : "", part.col, part.row,
+                     part.width, part.height);
+}
+
 Size parse_size(const std::string& option, const std::string& text) {
   const std::vector<std::string> sides = split(text, 'x');
   if (sides.size() > 2)
@@ -202,9 +233,14 @@ RunFiles::RunFiles(const CommonOptions& options, const std::string& output, std:
     recording_ = std::make_unique<RunRecording>(recording_bytes(resolved(options.graph())));
 }
 
-std::function<void(const RunReport&)> RunFiles::on_failure() {
+std::function<void(const RunReport&)> RunFiles::on_failure(
+    std::function<std::string(const std::string& item)> repeat) {
   if (!report_ && !trace_) return {};
-  return [this](const RunReport& report) { write(report); };
+  return [this, repeat = std::move(repeat)](const RunReport& failed) {
+    RunReport report = failed;
+    if (repeat) report.repeat = repeat(report.failed_item);
+    write(report);
+  };
 }
 
 void RunFiles::write(const RunReport& report) {
@@ -215,13 +251,17 @@ void RunFiles::write(const RunReport& report) {
 void tell(const RunReport& report, const std::string& what) {
   const double seconds = report.wall_seconds > 0 ? report.wall_seconds : 1e-9;
   fmt::print("{}\n", what);
-  fmt::print("  {} of pixels in {:.2f} s: {:.0f} MB/s; {} written\n", format_bytes(report.raw_bytes),
-             report.wall_seconds, static_cast<double>(report.raw_bytes) / seconds / 1e6,
-             format_bytes(report.output_bytes));
+  if (report.raw_bytes > 0)
+    fmt::print("  {} of pixels in {:.2f} s: {:.0f} MB/s; {} written\n", format_bytes(report.raw_bytes),
+               report.wall_seconds, static_cast<double>(report.raw_bytes) / seconds / 1e6,
+               format_bytes(report.output_bytes));
+  else
+    fmt::print("  {:.2f} s\n", report.wall_seconds);
   fmt::print("  memory: peak {} of {}; process {}\n", format_bytes(report.peak_payload),
              format_bytes(report.memory_limit), format_bytes(report.peak_resident));
-  fmt::print("  source: {} chunks, {} read, {:.2f} reads per chunk\n", report.source_chunks,
-             report.source_reads, report.reads_per_chunk());
+  if (report.source_chunks > 0)
+    fmt::print("  source: {} chunks, {} read, {:.2f} reads per chunk\n", report.source_chunks,
+               report.source_reads, report.reads_per_chunk());
   fmt::print("  engine: {}, {} compute thread{}, {:.2f} s of CPU, at most {} units in flight\n",
              report.engine, report.threads_seen, report.threads_seen == 1 ? "" : "s", report.cpu_seconds,
              report.most_units_in_flight);

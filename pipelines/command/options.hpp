@@ -38,6 +38,9 @@ struct InputOptions {
   void add_to(CLI::App& app);
   /// A TIFF file, or "terrain:WIDTHxHEIGHT[:type]"; a part of it where a window was given.
   std::shared_ptr<const ChunkSource> open() const;
+  /// The command that reads just one chunk of what open() gave, from the name of an item ("chunk (3, 4)"); empty for
+  /// other items, and for what is no file.
+  std::string repeat_of(const ChunkSource& opened, const std::string& item) const;
 };
 
 /// "256" or "512x256" (height x width).
@@ -55,7 +58,9 @@ class RunFiles {
   /// For GraphOptions::recording; nullptr where nothing needs one. Owned by this object.
   RunRecording* recording() const { return recording_.get(); }
   /// For RunOptions::on_failure: writes what there is of the run. This object outlives the run.
-  std::function<void(const RunReport&)> on_failure();
+  /// `repeat`: the command that repeats just an item, by its name.
+  std::function<void(const RunReport&)> on_failure(
+      std::function<std::string(const std::string& item)> repeat = {});
   void write(const RunReport& report);
 
  private:

@@ -48,8 +48,9 @@ Action add_read(CLI::App& app) {
     RunFiles files(options->common, options->output,
                    fmt::format("weir read {} --output {}", options->input.path, options->output));
     write.graph.recording = files.recording();
-    run.on_failure = files.on_failure();
     const std::shared_ptr<const ChunkSource> source = options->input.open();
+    run.on_failure =
+        files.on_failure([&](const std::string& item) { return options->input.repeat_of(*source, item); });
     const RunReport report = write_rows(source, options->output, write, run);
     files.write(report);
     if (!options->common.quiet) tell(report, fmt::format("wrote {}", options->output));
