@@ -54,7 +54,7 @@ std::string text_of(const char* text, std::string_view what) {
 }
 
 std::string name_in(const char* text, std::string_view what) {
-  const std::string name = text_of(text, what);
+  std::string name = text_of(text, what);
   const auto fits = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
   if (name.empty() || name[0] < 'a' || name[0] > 'z' || !std::all_of(name.begin(), name.end(), fits))
     throw broken(fmt::format("{} '{}' is not made of small letters, digits and underscores", what, name));
