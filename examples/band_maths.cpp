@@ -29,7 +29,8 @@ using Source = std::shared_ptr<const weir::ChunkSource>;
 // The transform: two blocks in, one block out. Const: every core may be inside.
 struct Ndvi {
   DecodedChunk operator()(const Pair& pair, const weir::Context& context) const {
-    const std::shared_ptr<const DecodedChunk>&red = std::get<0>(pair), &nir = std::get<1>(pair);
+    const auto& red = std::get<0>(pair);
+    const auto& nir = std::get<1>(pair);
     if (red->request.is_none) return {red->request, {}};
     const weir::Window& window = red->block.window;
     weir::Block out = weir::interleaved_block(window, weir::SampleType::float32, 1,
