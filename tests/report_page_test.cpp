@@ -77,8 +77,7 @@ TEST_CASE("JSON strings are UTF-8") {
 }
 
 TEST_CASE("the report as JSON is whole, with inputs, reasons for waiting and the verdict") {
-  const Page page = page_of(hostile, "x");
-  const std::string json = to_json(page.report);
+  const std::string json = to_json(page_of(hostile, "x").report);
   CHECK(command_test::JsonCheck::is_whole(json));
   for (const char* field :
        {"\"verdict\": \"", "\"inputs\": [\"decode\"]",

@@ -178,9 +178,11 @@ TEST_CASE(
   for (const CodecId codec :
        {CodecId::none, CodecId::deflate, CodecId::zstd, CodecId::lzw, CodecId::packbits})
     for (const std::uint64_t strip_rows : {0U, 50U})
-      for (const auto& [engine, threads] :
+      for (const auto& way :
            {std::pair(Engine::serial, 1U), std::pair(Engine::onetbb, 1U), std::pair(Engine::onetbb, 4U)})
         for (const bool is_planar : {false, true}) {
+          const Engine engine = way.first;
+          const unsigned threads = way.second;
           CAPTURE(name_of(codec));
           CAPTURE(strip_rows);
           CAPTURE(threads);

@@ -225,10 +225,11 @@ TEST_CASE("packbits packs each row apart") {
 
 TEST_CASE("the smallest rasters, one row and one column are written and read back") {
   const TemporaryFolder folder;
-  for (const auto& [height, width] : std::vector<std::pair<std::uint64_t, std::uint64_t>>{
+  for (const auto& sides : std::vector<std::pair<std::uint64_t, std::uint64_t>>{
            {1, 1}, {1, 700}, {700, 1}, {2, 3}, {256, 256}, {257, 255}})
     for (const bool is_tiled : {true, false})
       for (const Engine engine : {Engine::serial, Engine::onetbb}) {
+        const std::uint64_t height = sides.first, width = sides.second;
         CAPTURE(height);
         CAPTURE(width);
         const Raster raster = made_raster(height, width, SampleType::float32, 2);
