@@ -25,7 +25,9 @@ StopOnSignal::StopOnSignal() {
 
 StopOnSignal::~StopOnSignal() {
   waiter_.request_stop();
-  pthread_kill(waiter_.native_handle(), SIGTERM);  // to that thread alone, which takes it as the end
+  // To that thread alone, which has it blocked: its sigwait takes it as the end.
+  // NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread)
+  pthread_kill(waiter_.native_handle(), SIGTERM);
 }
 
 }  // namespace weir::command

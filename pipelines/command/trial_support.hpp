@@ -106,7 +106,8 @@ inline Canvas made_canvas(std::uint64_t rows, std::uint64_t cols, SampleType typ
     for (std::uint64_t row = 0; row < rows; ++row)
       for (std::uint64_t col = 0; col < cols; ++col)
         for (std::uint32_t sample = 0; sample < samples; ++sample) {
-          const auto value = static_cast<Sample>(std::to_integer<unsigned>(random[at++]) % 100 + row / 8);
+          const std::uint64_t number = std::to_integer<unsigned>(random[at++]) % 100 + row / 8;
+          const auto value = static_cast<Sample>(number);
           std::memcpy(target.at(row, col, sample), &value, sizeof value);
         }
   });
