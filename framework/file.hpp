@@ -46,18 +46,34 @@ class FileSystem {
   static FileSystem& real();
 };
 
-/// A file being read, at explicit positions. Thread-safe: many reads at once.
-class InputFile {
+/// Bytes that can be read at explicit positions: a local file, an object behind HTTP, a test's memory. Thread-safe:
+/// many reads at once. Its size does not change while it is open.
+class ReadableFile {
+ public:
+  ReadableFile() = default;
+  virtual ~ReadableFile() = default;
+  ReadableFile(const ReadableFile&) = delete;
+  ReadableFile& operator=(const ReadableFile&) = delete;
+
+  virtual const std::string& path() const = 0;  ///< or URL: what messages call it
+  virtual std::uint64_t size() const = 0;
+  /// Fills `out` from `offset` and returns the bytes read: fewer only at the end of the file. Throws Error. Waits, so
+  /// it belongs on the I/O lane.
+  virtual std::size_t read_at(std::uint64_t offset, std::span<std::byte> out) const = 0;
+  /// Whether a read costs a request over a network: then few large reads are better than many small ones, and many
+  /// at once than one after the other.
+  virtual bool is_remote() const { return false; }
+};
+
+/// A local file being read.
+class InputFile : public ReadableFile {
  public:
   explicit InputFile(std::string path, FileSystem& files = FileSystem::real());
-  ~InputFile();
-  InputFile(const InputFile&) = delete;
-  InputFile& operator=(const InputFile&) = delete;
+  ~InputFile() override;
 
-  const std::string& path() const { return path_; }
-  std::uint64_t size() const { return size_; }
-  /// Fills `out` from `offset` and returns the bytes read: fewer only at the end of the file. Throws Error.
-  std::size_t read_at(std::uint64_t offset, std::span<std::byte> out) const;
+  const std::string& path() const override { return path_; }
+  std::uint64_t size() const override { return size_; }
+  std::size_t read_at(std::uint64_t offset, std::span<std::byte> out) const override;
   /// Device and inode, to recognise the same file under two names.
   bool is_same_file(const std::string& path) const;
 

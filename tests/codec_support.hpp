@@ -27,7 +27,7 @@ inline std::string described(const CodecSpec& spec) {
   std::string text(name_of(spec.id));
   if (spec.id == CodecId::deflate) text += " " + std::string(name_of(spec.engine));
   if (spec.level) text += " " + std::to_string(*spec.level);
-  if (spec.row_bytes != 0) text += " rows of " + std::to_string(spec.row_bytes);
+  if (spec.format.row_bytes() != 0) text += " rows of " + std::to_string(spec.format.row_bytes());
   return text;
 }
 
@@ -35,9 +35,9 @@ inline std::string described(const CodecSpec& spec) {
 inline std::vector<CodecSpec> all_specs() {
   std::vector<CodecSpec> specs = {{CodecId::none}, {CodecId::lzw}, {CodecId::packbits}};
   specs.push_back({CodecId::packbits});
-  specs.back().row_bytes = 100;
+  specs.back().format.width = 100;
   specs.push_back({CodecId::packbits});
-  specs.back().row_bytes = 1;
+  specs.back().format.width = 1;
   for (int level = 1; level <= 22; ++level) specs.push_back({CodecId::zstd, level});
   for (DeflateEngine engine : deflate_engines()) {
     const int highest = engine == DeflateEngine::zlib ? 9 : engine == DeflateEngine::isal ? 3 : 12;

@@ -65,7 +65,7 @@ TEST_CASE("a resolved codec has its level and engine, and stays as it is") {
     const CodecSpec again = resolved(spec);
     CHECK(again.level == spec.level);
     CHECK(again.engine == spec.engine);
-    CHECK(again.row_bytes == spec.row_bytes);
+    CHECK(again.format.row_bytes() == spec.format.row_bytes());
   }
 }
 
@@ -251,7 +251,7 @@ TEST_CASE("packbits packs each row apart") {
   const Bytes raw(8, std::byte{'a'});
   CodecSpec spec = resolved({CodecId::packbits});
   CHECK(encoded_with(spec, raw) == Bytes{std::byte{0xf9}, std::byte{'a'}});
-  spec.row_bytes = 4;
+  spec.format.width = 4;
   CHECK(encoded_with(spec, raw) == Bytes{std::byte{0xfd}, std::byte{'a'}, std::byte{0xfd}, std::byte{'a'}});
 }
 

@@ -119,7 +119,7 @@ TEST_CASE("tiles of any type, block layout, chunking and choice of samples hold 
   const ChunkGrid grids[] = {{Partition(23, 23), Partition(37, 37)},
                              {Partition(23, 5), Partition(37, 7)},
                              {Partition({1, 9, 22, 23}), Partition({20, 21, 37})}};
-  for (SampleType type : all_sample_types)
+  for (SampleType type : arithmetic_sample_types)
     for (Layout layout : {Layout::interleaved, Layout::planar, Layout::padded})
       for (std::uint32_t samples : {1U, 3U})
         for (const ChunkGrid& grid : grids)
@@ -232,7 +232,7 @@ std::pair<Sample, bool> fill_from(SampleType type, const std::string& nodata) {
 
 TEST_CASE("the fill of a raster without nodata is 0") {
   const Fill fill = fill_for(RasterInfo{});
-  CHECK(fill.sample == std::array<std::byte, 8>{});
+  CHECK(fill.sample == decltype(fill.sample){});
   CHECK(!fill.replace_nan);
 }
 

@@ -383,8 +383,8 @@ run_minimal() {
   need "packages (minimal)" install_packages "${tool_packages[@]}" "${six_packages[@]}" || return
   includes_go_one_way
   need "configure (minimal)" configure "$folder" -DCMAKE_CXX_COMPILER=/usr/bin/g++ -DCMAKE_BUILD_TYPE=Release \
-    -DWEIR_ASSERTS=ON -DWEIR_WERROR=ON -DWEIR_WITH_LIBDEFLATE=OFF -DWEIR_WITH_ISAL=OFF -DWEIR_WITH_YAML=OFF \
-    -DWEIR_WITH_COMMAND=OFF || return
+    -DWEIR_ASSERTS=ON -DWEIR_WERROR=ON -DWEIR_WITH_LIBDEFLATE=OFF -DWEIR_WITH_ISAL=OFF -DWEIR_WITH_LZMA=OFF \
+    -DWEIR_WITH_CURL=OFF -DWEIR_WITH_PROJ=OFF -DWEIR_WITH_YAML=OFF -DWEIR_WITH_COMMAND=OFF || return
   need "build (minimal)" cmake --build "$folder" || return
   headers_compile_alone minimal "$folder"
   unit_tests minimal "$folder"

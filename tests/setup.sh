@@ -10,7 +10,8 @@ root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 
 tool_packages=(g++ cmake ninja-build)
 six_packages=(libtbb-dev libzstd-dev zlib1g-dev libtiff-dev libfmt-dev doctest-dev)
-optional_packages=(libdeflate-dev libisal-dev libyaml-cpp-dev libcli11-dev)
+optional_packages=(libdeflate-dev libisal-dev liblzma-dev libcurl4-openssl-dev libproj-dev libyaml-cpp-dev
+  libcli11-dev)
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then

@@ -148,7 +148,7 @@ TEST_CASE("another seed is another terrain") {
 TEST_CASE("every sample type shows the same terrain in its own unit") {
   const std::uint64_t height = 300, width = 333;
   const auto metres = all_pixels<double>(options_for(height, width, 128, 128, SampleType::float64));
-  for (SampleType type : all_sample_types) {
+  for (SampleType type : arithmetic_sample_types) {
     CAPTURE(name_of(type));
     with_sample_type(type, [&](auto sample_type) {
       using Sample = decltype(sample_type);
@@ -180,7 +180,7 @@ TEST_CASE("lakes are NaN in floating types and nodata in the others, and the lan
       {SampleType::int16, "-9999"},  {SampleType::uint32, "0"},    {SampleType::int32, "-9999"},
       {SampleType::uint64, "0"},     {SampleType::int64, "-9999"}, {SampleType::float32, "-9999"},
       {SampleType::float64, "-9999"}};
-  for (SampleType type : all_sample_types) {
+  for (SampleType type : arithmetic_sample_types) {
     CAPTURE(name_of(type));
     with_sample_type(type, [&](auto sample_type) {
       using Sample = decltype(sample_type);

@@ -166,7 +166,7 @@ TEST_CASE(
                std::vector<std::pair<std::uint32_t, bool>>{{1, false}, {3, false}, {2, true}})
             cases.push_back({type, codec, height, width, samples, is_planar,
                              std::vector<std::uint64_t>{512, 1024, 300}[turn++ % 3], turn % 4 == 0});
-    for (const SampleType type : all_sample_types) cases.push_back({type, deflate, 256, 256});
+    for (const SampleType type : arithmetic_sample_types) cases.push_back({type, deflate, 256, 256});
   }
   for (const Case& wanted : cases) check_case(wanted);
 }

@@ -42,16 +42,36 @@ macro(weir_find_isal)
                       ISAL_MAJOR_VERSION ISAL_MINOR_VERSION ISAL_PATCH_VERSION)
 endmacro()
 
+# weir_adopt_library(TARGET FOUND VERSION): an imported target under a name of ours, with its version, for a library that
+# has a CMake package of its own.
+function(weir_adopt_library target found version)
+  if(TARGET ${found} AND NOT TARGET ${target})
+    add_library(${target} INTERFACE IMPORTED GLOBAL)
+    set_target_properties(${target} PROPERTIES INTERFACE_LINK_LIBRARIES ${found} WEIR_VERSION "${version}")
+  endif()
+endfunction()
+
+macro(weir_find_lzma)
+  find_package(LibLZMA QUIET)
+  weir_adopt_library(weir::lib_lzma LibLZMA::LibLZMA "${LIBLZMA_VERSION_STRING}")
+endmacro()
+
+macro(weir_find_curl)
+  find_package(CURL QUIET)
+  weir_adopt_library(weir::lib_curl CURL::libcurl "${CURL_VERSION_STRING}")
+endmacro()
+
+macro(weir_find_proj)
+  find_package(PROJ QUIET)
+  weir_adopt_library(weir::lib_proj PROJ::proj "${PROJ_VERSION}")
+endmacro()
+
 # yaml-cpp has a CMake package, whose target was renamed in 0.8.
 macro(weir_find_yaml)
   if(NOT TARGET weir::lib_yaml)
     find_package(yaml-cpp QUIET)
     foreach(weir_yaml IN ITEMS yaml-cpp::yaml-cpp yaml-cpp)
-      if(TARGET ${weir_yaml} AND NOT TARGET weir::lib_yaml)
-        add_library(weir::lib_yaml INTERFACE IMPORTED GLOBAL)
-        set_target_properties(weir::lib_yaml PROPERTIES INTERFACE_LINK_LIBRARIES ${weir_yaml}
-                              WEIR_VERSION "${yaml-cpp_VERSION}")
-      endif()
+      weir_adopt_library(weir::lib_yaml ${weir_yaml} "${yaml-cpp_VERSION}")
     endforeach()
   endif()
 endmacro()

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "framework/buffer.hpp"
+#include "nodes/raster/sample_type.hpp"
 
 namespace weir {
 
@@ -41,12 +42,21 @@ class CustomCodec {
   virtual std::unique_ptr<Decoder> make_decoder(const Scratch& scratch) const = 0;
 };
 
+/// What the rows of the pieces are. The height of a piece follows from its bytes.
+struct PieceFormat {
+  std::uint64_t width = 0;    ///< pixels of a row; 0: not told, a piece is one row
+  std::uint32_t samples = 1;  ///< of a pixel, interleaved
+  SampleType type = SampleType::uint8;
+
+  /// packbits packs rows apart (TIFF 6.0 section 9).
+  std::uint64_t row_bytes() const { return width * samples * bytes_of(type); }
+};
+
 struct CodecSpec {
   CodecId id = CodecId::none;
   std::optional<int> level = std::nullopt;  ///< the codec's default where absent
   DeflateEngine engine = DeflateEngine::automatic;
-  /// packbits only: bytes of a row of the pieces; rows are packed apart (TIFF 6.0 section 9). 0: a piece is one row.
-  std::uint64_t row_bytes = 0;
+  PieceFormat format = {};                              ///< for the codecs that look at rows or pixels
   std::shared_ptr<const CustomCodec> custom = nullptr;  ///< used instead of `id`, where it is set
 };
 

@@ -49,10 +49,7 @@ class CompressInstance : public NodeInstance {
     encoding.samples = in->info.samples;
     encoding.type = in->info.type;
     encoding.fill = fill_for(edge_->info);
-    // TIFF 6.0 section 9: packbits packs each row apart.
-    if (!codec_.custom && codec_.id == CodecId::packbits)
-      encoding.codec.row_bytes =
-          encoding.tiles.tile_width * encoding.samples_per_tile() * bytes_of(encoding.type);
+    encoding.codec.format = {encoding.tiles.tile_width, encoding.samples_per_tile(), encoding.type};
     const std::uint64_t tile_bytes = BufferPool::charge(encoding.max_tile_bytes());
     flow_.add_encoded(edge_->cut, [tile_bytes] { return tile_bytes; });
     flow_.add_standing([this] { return setup_.slots(name_) * compress().slot_bytes(); });
@@ -89,7 +86,7 @@ class CompressInstance : public NodeInstance {
 Predictor default_predictor(const CodecSpec& codec, SampleType type) {
   const bool gains =
       codec.custom || codec.id == CodecId::deflate || codec.id == CodecId::zstd || codec.id == CodecId::lzw;
-  if (!gains) return Predictor::none;
+  if (!gains || is_complex(type)) return Predictor::none;
   return is_floating(type) ? Predictor::floating_point : Predictor::horizontal;
 }
 

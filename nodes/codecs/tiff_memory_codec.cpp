@@ -132,7 +132,7 @@ class MemoryEncoder : public Encoder {
   std::size_t encode(std::span<const std::byte> raw, std::span<std::byte> out) override {
     assert(out.size() >= max_tiff_memory_bytes(spec_, raw.size()));
     if (raw.empty()) return 0;
-    const std::uint64_t row = spec_.row_bytes == 0 ? raw.size() : spec_.row_bytes;
+    const std::uint64_t row = spec_.format.row_bytes() == 0 ? raw.size() : spec_.format.row_bytes();
     const std::uint64_t rows = (raw.size() + row - 1) / row;
     constexpr std::uint64_t most = std::numeric_limits<std::uint32_t>::max();
     if (row > most || rows > most) throw failed(raw.size(), "libtiff takes rows of at most 4 GiB");
@@ -284,7 +284,8 @@ std::uint64_t max_tiff_memory_bytes(const CodecSpec& spec, std::uint64_t raw) {
   }
   // A header byte for at most 128 literal bytes, and one more for each row. libtiff's state machine begins a
   // new literal run also behind a pair that it could not merge: at worst one header for 126 bytes.
-  const std::uint64_t row = spec.row_bytes == 0 ? std::max<std::uint64_t>(raw, 1) : spec.row_bytes;
+  const std::uint64_t row =
+      spec.format.row_bytes() == 0 ? std::max<std::uint64_t>(raw, 1) : spec.format.row_bytes();
   return raw + raw / 120 + 2 * (raw / row + 1) + slack;
 }
 

@@ -18,7 +18,19 @@ struct Block {
   std::uint32_t samples = 1;
   std::size_t row_stride = 0, pixel_stride = 0, sample_stride = 0;  ///< bytes
   std::size_t offset = 0;  ///< of the first pixel in data: a block can be a part of a larger one
+  /// Where RasterInfo::has_mask: a byte per pixel, 255 where it is valid and 0 where it is masked. Pixel (r, c) has it at
+  /// data + mask_offset + r * mask_row_stride + c.
+  std::size_t mask_offset = no_mask, mask_row_stride = 0;
   Buffer data;
+
+  static constexpr std::size_t no_mask = ~std::size_t{0};
+  bool has_mask() const { return mask_offset != no_mask; }
+  const std::byte* mask_at(std::uint64_t row, std::uint64_t col) const {
+    return data.data() + mask_offset + row * mask_row_stride + col;
+  }
+  std::byte* mask_at(std::uint64_t row, std::uint64_t col) {
+    return data.data() + mask_offset + row * mask_row_stride + col;
+  }
 
   const std::byte* at(std::uint64_t row, std::uint64_t col, std::uint32_t sample = 0) const {
     return data.data() + offset + row * row_stride + col * pixel_stride + sample * sample_stride;

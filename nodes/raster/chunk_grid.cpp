@@ -38,7 +38,7 @@ void check_grid(const RasterInfo& info, const ChunkGrid& grid) {
   if (grid.rows.extent() != info.height || grid.cols.extent() != info.width)
     throw Error::usage("cut", raster_of(info),
                        fmt::format("its chunk grid is for {} x {}", grid.rows.extent(), grid.cols.extent()));
-  std::uint64_t room = std::numeric_limits<std::int64_t>::max() / info.pixel_bytes();
+  std::uint64_t room = std::numeric_limits<std::int64_t>::max() / info.block_pixel_bytes();
   room /= grid.rows.largest();
   if (room < grid.cols.largest())
     throw Error::usage("cut", raster_of(info),

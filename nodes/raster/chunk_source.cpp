@@ -3,7 +3,7 @@
 namespace weir {
 
 std::uint64_t ChunkSource::block_bytes() const {
-  return grid().rows.largest() * grid().cols.largest() * info().pixel_bytes();
+  return grid().rows.largest() * grid().cols.largest() * info().block_pixel_bytes();
 }
 
 std::unique_ptr<ChunkSource::Local> ChunkSource::make_local(const Scratch&) const {

@@ -6,6 +6,11 @@
 namespace weir {
 namespace {
 
+/// A complex128.
+struct SixteenBytes {
+  std::uint64_t words[2];
+};
+
 /// One sample of each pixel of a row. Each memcpy becomes one load or store; it is there because the caller's
 /// memory may be unaligned.
 template <class Sample>
@@ -58,9 +63,11 @@ void copy_pixels(const std::byte* from, const PixelStrides& from_strides, std::b
       return copy_rows<std::uint16_t>(from, from_strides, to, to_strides, height, width, samples);
     case 4:
       return copy_rows<std::uint32_t>(from, from_strides, to, to_strides, height, width, samples);
-    default:
-      assert(sample_bytes == 8);
+    case 8:
       return copy_rows<std::uint64_t>(from, from_strides, to, to_strides, height, width, samples);
+    default:
+      assert(sample_bytes == 16);
+      return copy_rows<SixteenBytes>(from, from_strides, to, to_strides, height, width, samples);
   }
 }
 

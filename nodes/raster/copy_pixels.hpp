@@ -17,7 +17,7 @@ constexpr PixelStrides interleaved_strides(std::uint64_t width, std::uint32_t sa
   return {width * samples * sample_bytes, samples * sample_bytes, sample_bytes};
 }
 
-/// Copies height x width pixels of `samples` samples of `sample_bytes` (1, 2, 4 or 8) each. The two sides do
+/// Copies height x width pixels of `samples` samples of `sample_bytes` (1, 2, 4, 8 or 16) each. The two sides do
 /// not overlap and need no alignment. Whole rows at once where both sides have their pixels packed.
 void copy_pixels(const std::byte* from, const PixelStrides& from_strides, std::byte* to,
                  const PixelStrides& to_strides, std::uint64_t height, std::uint64_t width,

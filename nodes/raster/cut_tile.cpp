@@ -1,5 +1,6 @@
 #include "nodes/raster/cut_tile.hpp"
 
+#include <array>
 #include <cassert>
 #include <cmath>
 #include <concepts>
@@ -7,6 +8,7 @@
 #include <optional>
 
 #include "nodes/raster/copy_pixels.hpp"
+#include "nodes/raster/half.hpp"
 #include "nodes/raster/number_text.hpp"
 
 namespace weir {
@@ -39,12 +41,27 @@ void fill_run(std::size_t sample_bytes, std::byte* to, std::uint64_t count, cons
       return fill_samples<std::uint16_t>(to, count, fill);
     case 4:
       return fill_samples<std::uint32_t>(to, count, fill);
-    default:
+    case 8:
       return fill_samples<std::uint64_t>(to, count, fill);
+    default:
+      return fill_samples<std::array<std::uint64_t, 2>>(to, count, fill);
+  }
+}
+
+/// The same on bits: NaN is all that is above infinity but for the sign.
+void replace_half_nan(std::byte* samples, std::uint64_t count, const Fill& fill) {
+  std::uint16_t nodata;
+  std::memcpy(&nodata, fill.sample.data(), sizeof nodata);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    std::uint16_t half;
+    std::memcpy(&half, samples + i * sizeof half, sizeof half);
+    half = (half & 0x7fffu) > half_infinity ? nodata : half;
+    std::memcpy(samples + i * sizeof half, &half, sizeof half);
   }
 }
 
 void replace_nan(SampleType type, std::byte* samples, std::uint64_t count, const Fill& fill) {
+  if (type == SampleType::float16) replace_half_nan(samples, count, fill);
   if (type == SampleType::float32) replace_nan<float>(samples, count, fill);
   if (type == SampleType::float64) replace_nan<double>(samples, count, fill);
 }
@@ -54,12 +71,22 @@ void replace_nan(SampleType type, std::byte* samples, std::uint64_t count, const
 Fill fill_for(const RasterInfo& info) {
   Fill fill;
   if (!info.nodata) return fill;
-  with_sample_type(info.type, [&](auto sample_type) {
+  const SampleType component = component_of(info.type);  // a complex nodata value has no imaginary part
+  if (component == SampleType::float16) {
+    const std::optional<float> number = sample_in<float>(*info.nodata);
+    if (!number) return fill;
+    const std::uint16_t half = half_from_float(*number);
+    std::memcpy(fill.sample.data(), &half, sizeof half);
+    fill.replace_nan = !std::isnan(*number);
+    return fill;
+  }
+  with_sample_type(component, [&](auto sample_type) {
     using Sample = decltype(sample_type);
     const std::optional<Sample> sample = sample_in<Sample>(*info.nodata);
     if (!sample) return;
     std::memcpy(fill.sample.data(), &*sample, sizeof(Sample));
-    if constexpr (std::floating_point<Sample>) fill.replace_nan = !std::isnan(*sample);
+    if constexpr (std::floating_point<Sample>)
+      fill.replace_nan = !is_complex(info.type) && !std::isnan(*sample);
   });
   return fill;
 }

@@ -12,8 +12,8 @@ namespace weir {
 
 /// What a tile holds where there is no data.
 struct Fill {
-  std::array<std::byte, 8> sample{};  ///< the first bytes_of(type) bytes count
-  bool replace_nan = false;           ///< write it in place of every NaN; floating types only
+  std::array<std::byte, largest_sample_bytes> sample{};  ///< the first bytes_of(type) bytes count
+  bool replace_nan = false;  ///< write it in place of every NaN; floating types only
 };
 
 /// The fill of a raster: its nodata value in its sample type, 0 where it has none or the type cannot hold it

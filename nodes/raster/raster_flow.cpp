@@ -112,7 +112,7 @@ BandPlanRequest RasterFlow::request_of(std::size_t index, const TileLayout& tile
   BandPlanRequest request;
   request.chunks = source.input.grid;
   request.halo = source.halo;
-  request.pixel_bytes = source.input.info.pixel_bytes();
+  request.pixel_bytes = source.input.info.block_pixel_bytes();
   request.fetch_bytes = source.input.transient_bytes;
   request.excess_bytes = source.input.excess_bytes;
   request.tiles = tiles;

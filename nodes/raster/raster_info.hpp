@@ -38,6 +38,15 @@ struct RawTag {
   std::vector<std::byte> bytes;
 };
 
+/// A piece of text about a raster or one of its samples, as GDAL keeps it in a file's GDAL_METADATA (42112): band names
+/// (role "description"), "scale", "offset", "unittype", statistics, anything else.
+struct MetadataItem {
+  std::string name, text;
+  std::optional<std::uint32_t> sample = std::nullopt;  ///< of the whole raster where absent
+  std::string role = {}, domain = {};
+  bool operator==(const MetadataItem&) const = default;
+};
+
 /// Everything about a raster but its pixels.
 struct RasterInfo {
   std::uint64_t height = 0, width = 0;
@@ -47,9 +56,15 @@ struct RasterInfo {
   Georeferencing georeferencing;
   std::uint16_t photometric = 1;             ///< TIFF PhotometricInterpretation: 1 is MinIsBlack, 2 RGB
   std::vector<std::uint16_t> extra_samples;  ///< TIFF ExtraSamples 338
-  std::vector<RawTag> tags;                  ///< all else that a copy should keep, ascending ids
+  /// Whether blocks have a mask plane beside the samples: which pixels are valid. TIFF's transparency mask.
+  bool has_mask = false;
+  std::vector<MetadataItem> metadata;
+  std::vector<RawTag> tags;  ///< all else that a copy should keep, ascending ids
 
+  /// Of all samples of a pixel, without the mask.
   std::uint64_t pixel_bytes() const { return std::uint64_t{samples} * bytes_of(type); }
+  /// What a pixel takes in a Block.
+  std::uint64_t block_pixel_bytes() const { return pixel_bytes() + (has_mask ? 1 : 0); }
   /// The nodata value as a number, if there is one and it reads as one.
   std::optional<double> nodata_value() const;
 };

@@ -13,6 +13,7 @@
 #include "nodes/raster/copy_pixels.hpp"
 #include "nodes/raster/map_tiles.hpp"
 #include "nodes/raster/read_chunks.hpp"
+#include "nodes/raster/sample_rows.hpp"
 #include "nodes/raster/terrain_source.hpp"
 #include "nodes/raster/window_source.hpp"
 
@@ -176,6 +177,7 @@ class KernelInstance : public NodeInstance {
       upstream.push_back(std::dynamic_pointer_cast<TilesEdge>(input));
       infos.push_back(upstream.back()->info);
     }
+    for (const RasterInfo& info : infos) require_arithmetic("compute", info);
     const TilesEdge& first = *upstream.front();
     for (const auto& input : upstream)
       if (input->cut != first.cut)
@@ -294,6 +296,7 @@ class TileSinkInstance : public NodeInstance {
 
   std::shared_ptr<EdgeInfo> describe(std::span<const std::shared_ptr<EdgeInfo>> inputs) override {
     const auto& in = edge<TilesEdge>(inputs.front());
+    require_arithmetic("write", in.info);
     if (in.tiles.planes > 1)
       throw Error::usage("write", "tiles of one sample each",
                          "this sink takes all samples of a pixel: cut with interleave: pixel");
@@ -446,7 +449,7 @@ NodeType cut_tiles_node_type() {
 
 NodeType terrain_node_type() {
   std::vector<std::string> types;
-  for (const SampleType type : all_sample_types) types.emplace_back(name_of(type));
+  for (const SampleType type : arithmetic_sample_types) types.emplace_back(name_of(type));
   NodeType type;
   type.name = "terrain";
   type.help = "makes up an elevation model of any size: the same pixels for the same seed";

@@ -9,7 +9,7 @@ namespace weir {
 
 NodataSample nodata_sample(const RasterInfo& info) {
   NodataSample nodata;
-  if (!info.nodata) return nodata;
+  if (!info.nodata || !is_arithmetic(info.type)) return nodata;
   with_sample_type(info.type, [&](auto zero) {
     using Sample = decltype(zero);
     const std::optional<Sample> sample = sample_in<Sample>(*info.nodata);
@@ -18,6 +18,12 @@ NodataSample nodata_sample(const RasterInfo& info) {
     std::memcpy(nodata.sample.data(), &*sample, sizeof(Sample));
   });
   return nodata;
+}
+
+void require_arithmetic(std::string_view action, const RasterInfo& info) {
+  if (!is_arithmetic(info.type))
+    throw Error::usage(action, fmt::format("{} samples", name_of(info.type)),
+                       "it takes integers, float32 and float64: read the raster as one of these");
 }
 
 RasterInfo computed_from(const RasterInfo& input, SampleType type) {
@@ -40,6 +46,7 @@ RasterInfo computed_from(const RasterInfo& input, SampleType type) {
 
 namespace {
 bool can_hold(SampleType type, const std::string& number) {
+  if (!is_arithmetic(type)) return number_in<double>(number).has_value();
   return with_sample_type(type, [&](auto zero) { return sample_in<decltype(zero)>(number).has_value(); });
 }
 }  // namespace

@@ -39,6 +39,9 @@ struct NodataSample {
 };
 NodataSample nodata_sample(const RasterInfo& info);
 
+/// Throws a usage Error for float16 and complex samples, which are carried but not computed with.
+void require_arithmetic(std::string_view action, const RasterInfo& info);
+
 /// Whether pixels of the raster can be without data.
 inline bool can_lack_data(const RasterInfo& info) {
   return is_floating(info.type) || nodata_sample(info).is_set;

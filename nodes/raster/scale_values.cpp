@@ -73,7 +73,7 @@ ScaleValuesOptions scale_options(const Parameters& parameters) {
 
 std::vector<Parameter> ScaleValues::parameters() {
   std::vector<std::string> types;
-  for (const SampleType type : all_sample_types) types.emplace_back(name_of(type));
+  for (const SampleType type : arithmetic_sample_types) types.emplace_back(name_of(type));
   return {
       {.name = "scale",
        .type = ParameterType::number,

@@ -62,6 +62,7 @@ class StatisticsInstance : public NodeInstance {
     const auto* typed = dynamic_cast<const TilesEdge*>(inputs.front().get());
     assert(typed != nullptr);  // port types were checked
     const TilesEdge& in = *typed;
+    require_arithmetic("measure", in.info);
     if (in.tiles.planes > 1)
       throw Error::usage("measure", "tiles of one sample each",
                          "statistics take all samples of a pixel: cut with interleave: pixel");

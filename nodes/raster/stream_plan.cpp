@@ -84,7 +84,7 @@ StreamPlan plan_stream(const StreamInput& input, const TileLayout& tiles, std::u
   if (limits.recording != nullptr) standing += limits.recording->bytes();
   BandPlanRequest request;
   request.chunks = input.grid;
-  request.pixel_bytes = input.info.pixel_bytes();
+  request.pixel_bytes = input.info.block_pixel_bytes();
   request.fetch_bytes = input.transient_bytes;
   request.excess_bytes = input.excess_bytes;
   request.tiles = tiles;

@@ -66,6 +66,9 @@ Block WindowSource::decode(ChunkIndex chunk, Buffer stored, Local* local, const 
   const Window part = intersect(block.window, window_);
   block.offset +=
       (part.row - block.window.row) * block.row_stride + (part.col - block.window.col) * block.pixel_stride;
+  if (block.has_mask())
+    block.mask_offset +=
+        (part.row - block.window.row) * block.mask_row_stride + (part.col - block.window.col);
   block.window = {part.row - window_.row, part.col - window_.col, part.height, part.width};
   return block;
 }

@@ -45,10 +45,7 @@ TileEncoding encoding_of(const TiffOutputLayout& layout, const CodecSpec& codec)
   encoding.samples = layout.info.samples;
   encoding.type = layout.info.type;
   encoding.fill = fill_for(layout.info);
-  // TIFF 6.0 section 9: packbits packs each row apart.
-  if (codec.id == CodecId::packbits)
-    encoding.codec.row_bytes =
-        encoding.tiles.tile_width * encoding.samples_per_tile() * bytes_of(encoding.type);
+  encoding.codec.format = {encoding.tiles.tile_width, encoding.samples_per_tile(), encoding.type};
   return encoding;
 }
 

@@ -23,7 +23,7 @@ struct StrileArray {
 /// a time.
 class StrileWindow {
  public:
-  StrileWindow(const InputFile& file, const StrileArray& array) : file_(&file), array_(&array) {}
+  StrileWindow(const ReadableFile& file, const StrileArray& array) : file_(&file), array_(&array) {}
 
   std::uint64_t at(std::uint64_t index) {
     assert(index < array_->count);
@@ -41,7 +41,7 @@ class StrileWindow {
   }
 
  private:
-  const InputFile* file_;
+  const ReadableFile* file_;
   const StrileArray* array_;
   std::uint64_t first_ = 0, held_ = 0;
   std::array<std::byte, 2048> bytes_;

@@ -24,7 +24,7 @@ bool is_strile_array(std::uint16_t id) {
   return id == 273 || id == 279 || id == 324 || id == 325;
 }
 
-[[noreturn]] void fail(const InputFile& file, std::string_view reason) {
+[[noreturn]] void fail(const ReadableFile& file, std::string_view reason) {
   throw Error("read", file.path(), reason);
 }
 
@@ -40,13 +40,14 @@ struct Position {
   std::uint64_t first_entry, entries, next;
 };
 
-std::uint64_t read_unsigned(const InputFile& file, std::uint64_t offset, std::size_t bytes, bool is_swapped) {
+std::uint64_t read_unsigned(const ReadableFile& file, std::uint64_t offset, std::size_t bytes,
+                            bool is_swapped) {
   std::array<std::byte, 8> data;
   read_exactly(file, offset, std::span(data).first(bytes));
   return load_unsigned(data.data(), bytes, is_swapped);
 }
 
-Position locate(const InputFile& file, const Format& format, std::uint64_t offset) {
+Position locate(const ReadableFile& file, const Format& format, std::uint64_t offset) {
   if (offset > file.size() || file.size() - offset < format.count_bytes)
     fail(file, fmt::format("its directory at byte {} lies beyond the end of the file", offset));
   const std::uint64_t entries = read_unsigned(file, offset, format.count_bytes, format.is_swapped);
@@ -59,7 +60,7 @@ Position locate(const InputFile& file, const Format& format, std::uint64_t offse
   return {first, entries, first + entries * format.entry_bytes};
 }
 
-void check_values(const InputFile& file, const TiffEntry& entry, std::uint64_t& tag_bytes) {
+void check_values(const ReadableFile& file, const TiffEntry& entry, std::uint64_t& tag_bytes) {
   const std::uint64_t each = tiff_type_bytes(entry.type);
   if (each == 0) return;
   // By division: the product may not fit.
@@ -96,7 +97,7 @@ std::uint64_t load_unsigned(const std::byte* data, std::size_t bytes, bool is_sw
   }
 }
 
-void read_exactly(const InputFile& file, std::uint64_t offset, std::span<std::byte> out) {
+void read_exactly(const ReadableFile& file, std::uint64_t offset, std::span<std::byte> out) {
   if (file.read_at(offset, out) != out.size())
     fail(file, fmt::format("it ends before byte {}, where it should have more", offset + out.size()));
 }
@@ -136,7 +137,7 @@ const TiffEntry* TiffDirectory::find(std::uint16_t id) const {
   return found != entries.end() && found->id == id ? &*found : nullptr;
 }
 
-TiffDirectory read_tiff_directory(const InputFile& file, unsigned number) {
+TiffDirectory read_tiff_directory(const ReadableFile& file, unsigned number) {
   std::array<std::byte, 16> header{};
   const std::size_t header_bytes = file.read_at(0, header);
   const bool is_little = header[0] == std::byte{'I'} && header[1] == std::byte{'I'};
@@ -192,7 +193,7 @@ TiffDirectory read_tiff_directory(const InputFile& file, unsigned number) {
   return directory;
 }
 
-RawTag read_tag(const InputFile& file, const TiffDirectory& directory, const TiffEntry& entry) {
+RawTag read_tag(const ReadableFile& file, const TiffDirectory& directory, const TiffEntry& entry) {
   const std::uint64_t each = tiff_type_bytes(entry.type);
   assert(each > 0);
   RawTag tag{entry.id, entry.type, entry.count, std::vector<std::byte>(entry.count * each)};

@@ -35,16 +35,16 @@ struct TiffDirectory {
 /// values together, but for the offset and byte count arrays, take at most 16 MiB: libtiff would hold them
 /// all. Throws Error where the chain is a loop or too short, a tag comes twice, or values lie beyond the end
 /// of the file.
-TiffDirectory read_tiff_directory(const InputFile& file, unsigned number);
+TiffDirectory read_tiff_directory(const ReadableFile& file, unsigned number);
 
 /// Bytes of one value of a TIFF field type; 0 for a type that neither TIFF 6.0 nor BigTIFF defines.
 std::uint64_t tiff_type_bytes(std::uint16_t type);
 
 /// The values of an entry of a known type, in the byte order of the machine.
-RawTag read_tag(const InputFile& file, const TiffDirectory& directory, const TiffEntry& entry);
+RawTag read_tag(const ReadableFile& file, const TiffDirectory& directory, const TiffEntry& entry);
 
 /// Fills `out` from `offset`; throws Error where the file ends before.
-void read_exactly(const InputFile& file, std::uint64_t offset, std::span<std::byte> out);
+void read_exactly(const ReadableFile& file, std::uint64_t offset, std::span<std::byte> out);
 
 /// The unsigned number of 2, 4 or 8 bytes at `data`.
 std::uint64_t load_unsigned(const std::byte* data, std::size_t bytes, bool is_swapped);

@@ -23,7 +23,7 @@ namespace {
 
 /// What libtiff's callbacks work on; belongs to one handle, which is used by one thread.
 struct Client {
-  const InputFile* file;
+  const ReadableFile* file;
   std::uint64_t position = 0;
   std::string first_error;  // of libtiff; the ones after it only say that the callers failed, too
   bool has_failed_read = false;
@@ -101,7 +101,7 @@ struct FreeOptions {
   void operator()(TIFFOpenOptions* options) const { TIFFOpenOptionsFree(options); }
 };
 
-[[noreturn]] void fail(const InputFile& file, std::string_view reason) {
+[[noreturn]] void fail(const ReadableFile& file, std::string_view reason) {
   throw Error("read", file.path(), reason);
 }
 
@@ -109,7 +109,8 @@ struct FreeOptions {
 /// lives; pixels and offset arrays are not touched through it.
 class TiffHandle {
  public:
-  TiffHandle(const InputFile& file, const TiffDirectory& directory, unsigned number) : client_{&file, 0, {}} {
+  TiffHandle(const ReadableFile& file, const TiffDirectory& directory, unsigned number)
+      : client_{&file, 0, {}} {
     std::unique_ptr<TIFFOpenOptions, FreeOptions> options(TIFFOpenOptionsAlloc());
     if (!options) fail(file, "out of memory");
     TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(),
@@ -193,7 +194,7 @@ bool contains(const Range& range, std::uint16_t id) {
 
 /// The values of a tag that must have one type.
 template <class Value>
-std::vector<Value> values_of(const InputFile& file, const TiffDirectory& directory, std::uint16_t id) {
+std::vector<Value> values_of(const ReadableFile& file, const TiffDirectory& directory, std::uint16_t id) {
   const TiffEntry* entry = directory.find(id);
   if (entry == nullptr) return {};
   constexpr std::uint16_t type = std::is_same_v<Value, double> ? TIFF_DOUBLE : TIFF_SHORT;
@@ -206,7 +207,7 @@ std::vector<Value> values_of(const InputFile& file, const TiffDirectory& directo
 }
 
 /// A text tag without the NULs at its end.
-std::string text_of(const InputFile& file, const TiffDirectory& directory, std::uint16_t id) {
+std::string text_of(const ReadableFile& file, const TiffDirectory& directory, std::uint16_t id) {
   const TiffEntry* entry = directory.find(id);
   if (entry == nullptr) return {};
   if (tiff_type_bytes(entry->type) != 1)  // ASCII; some writers say BYTE
@@ -218,7 +219,7 @@ std::string text_of(const InputFile& file, const TiffDirectory& directory, std::
   return text;
 }
 
-void read_georeferencing(const InputFile& file, const TiffDirectory& directory, Georeferencing& to) {
+void read_georeferencing(const ReadableFile& file, const TiffDirectory& directory, Georeferencing& to) {
   to.pixel_scale = values_of<double>(file, directory, tag_pixel_scale);
   to.tiepoints = values_of<double>(file, directory, tag_tiepoint);
   to.transformation = values_of<double>(file, directory, tag_transformation);
@@ -227,7 +228,7 @@ void read_georeferencing(const InputFile& file, const TiffDirectory& directory, 
   to.key_ascii = text_of(file, directory, tag_geo_ascii);
 }
 
-std::optional<std::string> read_nodata(const InputFile& file, const TiffDirectory& directory) {
+std::optional<std::string> read_nodata(const ReadableFile& file, const TiffDirectory& directory) {
   std::string text = text_of(file, directory, tag_nodata);
   const auto first = text.find_first_not_of(" \t\r\n");
   if (first == std::string::npos) return std::nullopt;
@@ -236,7 +237,7 @@ std::optional<std::string> read_nodata(const InputFile& file, const TiffDirector
 
 // Pixels
 
-SampleType sample_type(const InputFile& file, unsigned bits, unsigned format) {
+SampleType sample_type(const ReadableFile& file, unsigned bits, unsigned format) {
   if (bits != 8 && bits != 16 && bits != 32 && bits != 64)
     fail(file, fmt::format("BitsPerSample (tag 258) is {}; 8, 16, 32 and 64 are read", bits));
   switch (format) {
@@ -263,7 +264,7 @@ SampleType sample_type(const InputFile& file, unsigned bits, unsigned format) {
 
 using CustomCodecs = std::vector<std::shared_ptr<const CustomCodec>>;
 
-CodecId codec(const InputFile& file, unsigned compression, const CustomCodecs& codecs) {
+CodecId codec(const ReadableFile& file, unsigned compression, const CustomCodecs& codecs) {
   for (const auto& custom : codecs)
     if (custom->tiff_compression() == compression) return static_cast<CodecId>(compression);
   switch (compression) {
@@ -286,7 +287,7 @@ CodecId codec(const InputFile& file, unsigned compression, const CustomCodecs& c
   }
 }
 
-Predictor predictor(const InputFile& file, const TiffDirectory& directory, CodecId id, SampleType type) {
+Predictor predictor(const ReadableFile& file, const TiffDirectory& directory, CodecId id, SampleType type) {
   // libtiff, and GDAL with it, knows the tag only with codecs that use it; with others it has no effect
   // there.
   if (id == CodecId::none || id == CodecId::packbits) return Predictor::none;
@@ -300,7 +301,7 @@ Predictor predictor(const InputFile& file, const TiffDirectory& directory, Codec
   return static_cast<Predictor>(value);
 }
 
-std::optional<StrileArray> strile_array(const InputFile& file, const TiffDirectory& directory,
+std::optional<StrileArray> strile_array(const ReadableFile& file, const TiffDirectory& directory,
                                         std::uint16_t id, std::uint16_t other_id, std::uint64_t striles) {
   const TiffEntry* entry = directory.find(id);
   if (entry == nullptr) entry = directory.find(other_id);  // libtiff takes either for both
@@ -314,7 +315,7 @@ std::optional<StrileArray> strile_array(const InputFile& file, const TiffDirecto
   return StrileArray{entry->position, striles, tiff_type_bytes(entry->type), directory.is_swapped};
 }
 
-TiffLayout read_layout(const InputFile& file, const TiffDirectory& directory, const TiffHandle& tiff,
+TiffLayout read_layout(const ReadableFile& file, const TiffDirectory& directory, const TiffHandle& tiff,
                        const RasterInfo& info, const CustomCodecs& codecs) {
   TiffLayout layout;
   layout.is_swapped = directory.is_swapped;
@@ -362,7 +363,7 @@ TiffLayout read_layout(const InputFile& file, const TiffDirectory& directory, co
   return layout;
 }
 
-RasterInfo read_info(const InputFile& file, const TiffDirectory& directory, const TiffHandle& tiff) {
+RasterInfo read_info(const ReadableFile& file, const TiffDirectory& directory, const TiffHandle& tiff) {
   RasterInfo info;
   info.width = tiff.value<std::uint32_t>(TIFFTAG_IMAGEWIDTH, 0);
   info.height = tiff.value<std::uint32_t>(TIFFTAG_IMAGELENGTH, 0);
@@ -403,7 +404,7 @@ RasterInfo read_info(const InputFile& file, const TiffDirectory& directory, cons
 
 }  // namespace
 
-TiffImage read_tiff_image(const InputFile& file, unsigned number, const CustomCodecs& codecs) {
+TiffImage read_tiff_image(const ReadableFile& file, unsigned number, const CustomCodecs& codecs) {
   const TiffDirectory directory = read_tiff_directory(file, number);
   const TiffHandle tiff(file, directory, number);
 

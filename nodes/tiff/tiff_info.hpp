@@ -40,7 +40,7 @@ struct TiffImage {
 /// Reads directory `number`, through libtiff, without touching pixels or offset arrays. Throws Error naming
 /// tag and value where the file is broken or says something that is not read: see the list in
 /// tiff_source.hpp. `codecs`: those known beside ours.
-TiffImage read_tiff_image(const InputFile& file, unsigned number,
+TiffImage read_tiff_image(const ReadableFile& file, unsigned number,
                           const std::vector<std::shared_ptr<const CustomCodec>>& codecs = {});
 
 }  // namespace weir

@@ -142,6 +142,8 @@ bool is_carried(const RawTag& raw, const RasterInfo& info) {
 }
 
 std::uint16_t sample_format_of(SampleType type) {
+  // 5 and 6 are complex integers and floats, as libtiff numbers them (tiff.h, SAMPLEFORMAT_COMPLEXINT and _COMPLEXIEEEFP).
+  if (is_complex(type)) return is_floating(component_of(type)) ? 6 : 5;
   return is_floating(type) ? 3 : is_signed_integer(type) ? 2 : 1;
 }
 
@@ -208,6 +210,9 @@ void check(const TiffOutputLayout& layout) {
              (layout.codec == CodecId::none || layout.codec == CodecId::packbits),
          fmt::format("a TIFF with predictor {}", static_cast<int>(layout.predictor)),
          "predictors go with deflate, lzw and zstd");
+  refuse(layout.predictor != Predictor::none && is_complex(info.type),
+         fmt::format("a TIFF with predictor {}", static_cast<int>(layout.predictor)),
+         "predictors are for real numbers");
   refuse(layout.predictor == Predictor::floating_point && !is_floating(info.type), "a TIFF with predictor 3",
          fmt::format("it is for floating-point samples, not {}", name_of(info.type)));
 }

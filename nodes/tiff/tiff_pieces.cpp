@@ -23,7 +23,7 @@ std::uint64_t divisor_up_to(std::uint64_t number, std::uint64_t limit) {
 
 }  // namespace
 
-TiffPieces::TiffPieces(const InputFile& file, const RasterInfo& info, const TiffLayout& layout,
+TiffPieces::TiffPieces(const ReadableFile& file, const RasterInfo& info, const TiffLayout& layout,
                        std::uint64_t rows_wanted)
     : file_(&file), layout_(&layout), height_(layout.strile_height), width_(layout.strile_width) {
   const bool is_cut = !layout.is_tiled && layout.codec == CodecId::none && height_ > rows_wanted;

@@ -32,7 +32,7 @@ struct TiffPieceRange {
 /// tile.
 class StrileLanes {
  public:
-  StrileLanes(const InputFile& file, const TiffLayout& layout, std::size_t lanes) {
+  StrileLanes(const ReadableFile& file, const TiffLayout& layout, std::size_t lanes) {
     offsets_.assign(lanes, StrileWindow(file, layout.offsets));
     if (layout.byte_counts) byte_counts_.assign(lanes, StrileWindow(file, *layout.byte_counts));
   }
@@ -53,7 +53,7 @@ class TiffPieces {
  public:
   /// Uncompressed strips of more than `rows_wanted` rows are read in parts of at most that many. File and
   /// layout outlive this.
-  TiffPieces(const InputFile& file, const RasterInfo& info, const TiffLayout& layout,
+  TiffPieces(const ReadableFile& file, const RasterInfo& info, const TiffLayout& layout,
              std::uint64_t rows_wanted);
 
   std::uint64_t height() const { return height_; }  ///< of a piece, in pixels
@@ -93,7 +93,7 @@ class TiffPieces {
     return (piece.plane * strile_rows_ + piece.row / parts_) * cols_.count() + piece.col;
   }
 
-  const InputFile* file_;
+  const ReadableFile* file_;
   const TiffLayout* layout_;
   std::uint64_t height_, width_;
   std::uint64_t parts_ = 1;  // pieces of a strip

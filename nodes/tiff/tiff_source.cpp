@@ -56,7 +56,7 @@ class Packing {
 /// Reads pieces of a file into a buffer, as one read where they lie the same way in both.
 class RunReader {
  public:
-  RunReader(const InputFile& file, Buffer& buffer, std::uint64_t gap_limit)
+  RunReader(const ReadableFile& file, Buffer& buffer, std::uint64_t gap_limit)
       : file_(file), buffer_(buffer), gap_limit_(gap_limit) {}
 
   void add(std::uint64_t offset, std::uint64_t position, std::uint64_t bytes) {
@@ -75,7 +75,7 @@ class RunReader {
   }
 
  private:
-  const InputFile& file_;
+  const ReadableFile& file_;
   Buffer& buffer_;
   const std::uint64_t gap_limit_;
   std::uint64_t offset_ = 0, position_ = 0, bytes_ = 0;
@@ -136,10 +136,13 @@ class TiffSource::ThreadLocal : public Local {
   std::size_t used_ = 0;
 };
 
-TiffSource::TiffSource(std::string path, const TiffReadOptions& options, FileSystem& files)
-    : file_(std::move(path), files),
-      image_(read_tiff_image(file_, options.directory, options.codecs)),
-      pieces_(file_, image_.info, image_.layout, rows_wanted(image_.info, options)),
+TiffSource::TiffSource(const std::string& path, const TiffReadOptions& options, FileSystem& files)
+    : TiffSource(std::make_shared<const InputFile>(path, files), options) {}
+
+TiffSource::TiffSource(std::shared_ptr<const ReadableFile> file, const TiffReadOptions& options)
+    : file_(std::move(file)),
+      image_(read_tiff_image(*file_, options.directory, options.codecs)),
+      pieces_(*file_, image_.info, image_.layout, rows_wanted(image_.info, options)),
       fill_(fill_for(image_.info).sample) {
   choose_grid(options);
   fetch_bytes_ = BufferPool::charge(largest_fetch());
@@ -154,7 +157,7 @@ std::uint64_t TiffSource::group_bytes(std::uint64_t piece_rows, std::uint64_t pi
 
 void TiffSource::choose_grid(const TiffReadOptions& options) {
   if (options.chunk_height == 0u || options.chunk_width == 0u)
-    throw Error::usage("read", file_.path(), "chunks of 0 pixels are asked for");
+    throw Error::usage("read", file_->path(), "chunks of 0 pixels are asked for");
   const std::uint64_t rows = pieces_.rows().count(), cols = pieces_.cols().count();
 
   if (options.chunk_height) group_rows_ = std::min(divided_up(*options.chunk_height, pieces_.height()), rows);
@@ -177,7 +180,7 @@ void TiffSource::choose_grid(const TiffReadOptions& options) {
   const std::uint64_t piece_bytes = needs_piece_scratch() ? pieces_.raw_bytes(0) : 0;
   if (const std::uint64_t needed = std::max(group_bytes(group_rows_, group_cols_), piece_bytes);
       needed > limit)
-    throw Error("read", file_.path(),
+    throw Error("read", file_->path(),
                 fmt::format("each of its {} takes {} bytes, and the limit for a chunk is {} bytes",
                             layout().is_tiled ? "tiles" : "strips", needed, limit));
 }
@@ -219,7 +222,7 @@ std::uint64_t TiffSource::largest_fetch() const {
   }
   if (first_packed >= packed_end) return largest;
 
-  StrileLanes lanes(file_, layout(), walk_lanes);
+  StrileLanes lanes(*file_, layout(), walk_lanes);
   for (std::uint64_t row = 0; row < rows; ++row)
     for (std::uint64_t col = first_packed; col < packed_end; ++col) {
       const TiffPieceRange range = pieces_of({row, col});
@@ -250,7 +253,7 @@ std::uint64_t TiffSource::local_bytes() const {
 
 std::uint64_t TiffSource::standing_bytes() const {
   const Georeferencing& geo = info().georeferencing;
-  std::uint64_t bytes = sizeof(*this) + file_.path().capacity() + info().tags.capacity() * sizeof(RawTag) +
+  std::uint64_t bytes = sizeof(*this) + file_->path().capacity() + info().tags.capacity() * sizeof(RawTag) +
                         info().extra_samples.capacity() * 2 + dropped_tags().capacity() * 2;
   for (const RawTag& tag : info().tags) bytes += tag.bytes.capacity();
   bytes += 8 * (geo.pixel_scale.capacity() + geo.tiepoints.capacity() + geo.transformation.capacity() +
@@ -278,12 +281,12 @@ Buffer TiffSource::fetch_direct(const Window& window, const TiffPieceRange& rang
   Buffer buffer = context.buffer(bytes_of_window(window));
   const std::uint64_t plane_bytes = window.height * pieces_.row_bytes();
   const std::size_t sample_bytes = bytes_of(info().type);
-  std::array<std::byte, 8> fill = fill_;  // decode swaps the block as a whole
+  std::array<std::byte, largest_sample_bytes> fill = fill_;  // decode swaps the block as a whole
   if (layout().is_swapped)
     std::reverse(fill.begin(), fill.begin() + static_cast<std::ptrdiff_t>(sample_bytes));
 
-  StrileLanes lanes(file_, layout(), 1);
-  RunReader reader(file_, buffer, 0);
+  StrileLanes lanes(*file_, layout(), 1);
+  RunReader reader(*file_, buffer, 0);
   pieces_.for_each(range, lanes, [&](const TiffPiece& piece, const std::string& reason) {
     if (!reason.empty()) pieces_.fail("read", piece, reason);
     const std::uint64_t position =
@@ -299,7 +302,7 @@ Buffer TiffSource::fetch_direct(const Window& window, const TiffPieceRange& rang
 }
 
 Buffer TiffSource::fetch_packed(const TiffPieceRange& range, const Context& context) const {
-  StrileLanes lanes(file_, layout(), 1);
+  StrileLanes lanes(*file_, layout(), 1);
   Packing measured(pieces_.count(range));
   pieces_.for_each(range, lanes, [&](const TiffPiece& piece, const std::string& reason) {
     if (!reason.empty()) pieces_.fail("read", piece, reason);
@@ -309,7 +312,7 @@ Buffer TiffSource::fetch_packed(const TiffPieceRange& range, const Context& cont
 
   Buffer buffer = context.buffer(measured.size());
   Packing packing(pieces_.count(range));
-  RunReader reader(file_, buffer, largest_gap);
+  RunReader reader(*file_, buffer, largest_gap);
   std::byte* table = buffer.data();
   pieces_.for_each(range, lanes, [&](const TiffPiece& piece, const std::string& reason) {
     TableEntry entry{0, piece.bytes};

@@ -45,12 +45,14 @@ class TiffSource : public ChunkSource {
   /// Reads the directory and, to know fetch_bytes(), once through the offset and byte count arrays. Throws
   /// Error. A tile or strip whose place in the file is impossible is an Error of its chunk's fetch, naming
   /// it.
-  explicit TiffSource(std::string path, const TiffReadOptions& options = {},
+  explicit TiffSource(const std::string& path, const TiffReadOptions& options = {},
                       FileSystem& files = FileSystem::real());
+  /// The same of a file that is open already; several sources may share one.
+  explicit TiffSource(std::shared_ptr<const ReadableFile> file, const TiffReadOptions& options = {});
 
   const RasterInfo& info() const override { return image_.info; }
   const ChunkGrid& grid() const override { return grid_; }
-  const InputFile& file() const { return file_; }
+  const ReadableFile& file() const { return *file_; }
   const TiffLayout& layout() const { return image_.layout; }
   /// Tags that info().tags leaves out although a copy might miss them: see TiffImage.
   const std::vector<std::uint16_t>& dropped_tags() const { return image_.dropped_tags; }
@@ -86,12 +88,12 @@ class TiffSource : public ChunkSource {
   void decode_piece(const TiffPiece& piece, std::span<const std::byte> stored, Block& block,
                     ThreadLocal& local) const;
 
-  InputFile file_;
+  std::shared_ptr<const ReadableFile> file_;
   TiffImage image_;
   TiffPieces pieces_;
   ChunkGrid grid_;
-  std::uint64_t group_rows_ = 1, group_cols_ = 1;  // pieces of a chunk
-  std::array<std::byte, 8> fill_;                  // a sample of a sparse piece, in machine order
+  std::uint64_t group_rows_ = 1, group_cols_ = 1;     // pieces of a chunk
+  std::array<std::byte, largest_sample_bytes> fill_;  // a sample of a sparse piece, in machine order
   std::uint64_t fetch_bytes_ = 0;
 };
 
