@@ -128,6 +128,8 @@ TEST_CASE("a command prints itself as a graph, and running that makes the same b
       {"--compress", "lzw", "--interleave", "band", "--bigtiff", "yes", "--tokens", "3"},
       {"--window", "10,20,100,50", "--nodata", "7", "--chunk", "64", "--set", "decode.concurrency=1", "--set",
        "compress.concurrency=2"},
+      {"--metadata", "TITLE=a \"title\"", "--metadata", "X=", "--band", "6:name=thermal, low,unit=K",
+       "--band", "1:scale=0.1"},
       {"--compress", "packbits", "--set", "fetch.concurrency=1"},
   };
   for (const std::vector<std::string>& way : ways) {

@@ -97,6 +97,27 @@ TEST_CASE("tags that belong to the source's bytes are not carried over") {
   CHECK(entries.size() == 12);
 }
 
+TEST_CASE("metadata is written as GDAL writes it, once, and refused where it cannot be") {
+  TiffOutputLayout layout = layout_of(16, 32, 2);
+  add_metadata(layout.info, {{"TITLE", "a & b", {}, "", ""}, {"DESCRIPTION", "x", 1, "description", ""}});
+  add_metadata(layout.info, {{"TITLE", "c", {}, "", ""}});
+  const std::string wanted =
+      "<GDALMetadata>\n  <Item name=\"TITLE\">c</Item>\n"
+      "  <Item name=\"DESCRIPTION\" sample=\"1\" role=\"description\">x</Item>\n</GDALMetadata>\n";
+  const Bytes bytes = written_entries(layout).at(42112).bytes;
+  CHECK(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()) == wanted + '\0');
+
+  const auto refused = [&](const std::vector<MetadataItem>& items) {
+    return reason_of([&] { add_metadata(layout.info, items); }, ErrorKind::usage);
+  };
+  CHECK(contains(refused({{"K", "v", 2, "", ""}}), "metadata of band 3: the raster has 2"));
+  layout.info.tags = {tag_of<char>(42112, TiffType::ascii, {'x', '\0'})};
+  CHECK(contains(refused({{"K", "v", {}, "", ""}}), "tag 42112"));
+  layout.info.tags.clear();
+  layout.info.metadata = {{"K", std::string("a\0b", 3), {}, "", ""}};
+  CHECK(contains(reason_of([&] { TiffWriter::standing_bytes(layout); }, ErrorKind::usage), "NUL"));
+}
+
 TEST_CASE("extra samples and photometric interpretation agree with the samples") {
   struct Case {
     std::uint32_t samples;

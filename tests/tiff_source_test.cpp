@@ -372,7 +372,7 @@ TEST_CASE("tags are carried with their true type and count, in the byte order of
       TIFFSetField(tiff, TIFFTAG_EXTRASAMPLES, 3, extra);
       TIFFSetField(tiff, 65001, shorts);
       TIFFSetField(tiff, 65002, 2, doubles);
-      TIFFSetField(tiff, 42112, "<GDALMetadata/>");
+      TIFFSetField(tiff, 42112, "<GDALMetadata><Item name=\"a\" sample=\"3\">b</Item></GDALMetadata>");
       TIFFSetField(tiff, 42113, " nan ");
       TIFFSetField(tiff, 33550, 3, scale);
       TIFFSetField(tiff, 34735, 4, keys);
@@ -392,7 +392,9 @@ TEST_CASE("tags are carried with their true type and count, in the byte order of
     CHECK(info.extra_samples == std::vector<std::uint16_t>{0, 2, 0});
     CHECK(source.dropped_tags() == std::vector<std::uint16_t>{34665});
 
-    REQUIRE(info.tags.size() == 6);
+    CHECK(info.metadata == std::vector<MetadataItem>{{"a", "b", 3, "", ""}});
+
+    REQUIRE(info.tags.size() == 5);
     const auto is_tag = [&](std::size_t i, std::uint16_t id, std::uint16_t type, std::uint64_t count,
                             const void* data) {
       const RawTag& tag = info.tags[i];
@@ -410,11 +412,10 @@ TEST_CASE("tags are carried with their true type and count, in the byte order of
     CHECK(2 * ratio[0] == 145 * ratio[1]);
     CHECK(info.tags[1].id == TIFFTAG_YRESOLUTION);  // libtiff's own
     is_tag(2, TIFFTAG_SOFTWARE, TIFF_ASCII, 4, "abc");
-    is_tag(3, 42112, TIFF_ASCII, 16, "<GDALMetadata/>");
     const std::uint16_t shorts[] = {1, 2, 3};
     const double doubles[] = {0.5, -2};
-    is_tag(4, 65001, TIFF_SHORT, 3, shorts);
-    is_tag(5, 65002, TIFF_DOUBLE, 2, doubles);
+    is_tag(3, 65001, TIFF_SHORT, 3, shorts);
+    is_tag(4, 65002, TIFF_DOUBLE, 2, doubles);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "framework/error.hpp"
 #include "nodes/raster/raster_flow.hpp"
+#include "nodes/raster/sample_rows.hpp"
 
 namespace weir {
 namespace {
@@ -36,11 +37,7 @@ class CompressInstance : public NodeInstance {
     edge_ = std::make_shared<EncodedEdge>();
     edge_->cut = in->cut;
     edge_->info = in->info;
-    if (nodata_) {
-      edge_->info.nodata = nodata_;
-      if (!edge_->info.nodata_value())
-        throw Error::usage("use", "nodata value '" + *nodata_ + "'", "it is neither a number nor nan");
-    }
+    if (nodata_) replace_nodata(edge_->info, *nodata_);
     TileEncoding& encoding = edge_->encoding;
     encoding.codec = codec_;
     encoding.predictor = predictor_.value_or(default_predictor(codec_, in->info.type));

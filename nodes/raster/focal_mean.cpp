@@ -8,6 +8,7 @@
 
 #include "framework/error.hpp"
 #include "framework/scratch_block.hpp"
+#include "nodes/raster/metadata.hpp"
 
 namespace weir {
 namespace {
@@ -174,6 +175,7 @@ RasterInfo FocalMean::describe(std::span<const RasterInfo> inputs) {
   input_ = inputs[0];
   const SampleType type = options_.keeps_type ? input_.type : SampleType::float32;
   output_ = computed_from(input_, type);
+  output_.metadata = without_statistics(input_.metadata);  // a mean has its samples' names and units
   output_.nodata = output_nodata(input_, type, options_.nodata, "compute the focal mean");
   return output_;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "framework/error.hpp"
+#include "nodes/raster/metadata.hpp"
 #include "nodes/raster/number_text.hpp"
 
 namespace weir {
@@ -33,6 +34,7 @@ RasterInfo computed_from(const RasterInfo& input, SampleType type) {
   info.samples = input.samples;
   info.type = type;
   info.georeferencing = input.georeferencing;
+  info.metadata = metadata_of_samples(without_statistics(input.metadata), {});
   if (input.photometric == 2) {  // colours stay colours
     info.photometric = 2;
     info.extra_samples = input.extra_samples;
@@ -54,6 +56,14 @@ bool can_hold(SampleType type, const std::string& number) {
 void check_nodata(std::string_view action, const std::string& text, SampleType type) {
   if (!can_hold(type, text))
     throw Error::usage(action, "with nodata " + text, fmt::format("{} has no such value", name_of(type)));
+}
+
+void replace_nodata(RasterInfo& info, const std::string& nodata) {
+  if (info.nodata == nodata) return;
+  info.nodata = nodata;
+  if (!info.nodata_value())
+    throw Error::usage("use", "nodata value '" + nodata + "'", "it is neither a number nor nan");
+  info.metadata = without_statistics(std::move(info.metadata));
 }
 
 std::optional<std::string> output_nodata(const RasterInfo& input, SampleType type,

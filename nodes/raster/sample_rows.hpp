@@ -47,13 +47,17 @@ inline bool can_lack_data(const RasterInfo& info) {
   return is_floating(info.type) || nodata_sample(info).is_set;
 }
 
-/// What is left of `input` once its values mean something else: size, samples and place; no tags about
-/// values.
+/// What is left of `input` once its values mean something else: size, samples and place, and the metadata of the whole
+/// raster but statistics; no tags about values, and no names, units or scales of samples.
 RasterInfo computed_from(const RasterInfo& input, SampleType type);
 
 /// The number of a nodata parameter as text: any finite number of the type, or "nan" in floating types.
 /// Throws a usage Error. `action`: what the kernel does, "compute slope".
 void check_nodata(std::string_view action, const std::string& text, SampleType type);
+
+/// Gives a raster another nodata value before it is written; statistics that were measured under the old one go. Throws
+/// a usage Error where it is no number.
+void replace_nodata(RasterInfo& info, const std::string& nodata);
 
 /// The nodata value of an output that keeps its input's values: `given` where there is one, else the input's
 /// where the output's type can hold it, else "nan" in floating types. Throws a usage Error where an integer

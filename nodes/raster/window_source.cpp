@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "framework/error.hpp"
+#include "nodes/raster/metadata.hpp"
 
 namespace weir {
 namespace {
@@ -52,6 +53,8 @@ WindowSource::WindowSource(std::shared_ptr<const ChunkSource> whole, const Windo
   info_.height = window.height;
   info_.width = window.width;
   info_.georeferencing = shifted(info_.georeferencing, window.row, window.col);
+  if (window != Window{0, 0, whole_->info().height, whole_->info().width})
+    info_.metadata = without_statistics(std::move(info_.metadata));
   const ChunkGrid& grid = whole_->grid();
   first_ = {grid.rows.piece_at(window.row), grid.cols.piece_at(window.col)};
   grid_ = {cut_out(grid.rows, window.row, window.row_end()),

@@ -10,6 +10,7 @@
 #include "nodes/raster/assemble_bands.hpp"
 #include "nodes/raster/cut_tile.hpp"
 #include "nodes/raster/cut_tiles.hpp"
+#include "nodes/raster/sample_rows.hpp"
 #include "nodes/tiff/write_tiff.hpp"
 
 namespace weir {
@@ -19,12 +20,8 @@ namespace {
 TiffOutputLayout layout_of(const RasterInfo& info, const GeotiffOptions& options) {
   TiffOutputLayout layout;
   layout.info = info;
-  if (options.nodata) {
-    layout.info.nodata = options.nodata;
-    if (!layout.info.nodata_value())
-      throw Error::usage("use", fmt::format("nodata value '{}'", *options.nodata),
-                         "it is neither a number nor nan");
-  }
+  if (options.nodata) replace_nodata(layout.info, *options.nodata);
+  add_metadata(layout.info, options.metadata);
   layout.tiled = !options.strip_rows;
   layout.tile_height = options.strip_rows ? std::min(*options.strip_rows, info.height) : options.tile_height;
   layout.tile_width = options.strip_rows ? info.width : options.tile_width;

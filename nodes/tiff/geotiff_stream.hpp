@@ -26,6 +26,8 @@ struct GeotiffOptions {
   /// Default: horizontal for integers and floating_point for floats with deflate, zstd and lzw, none otherwise.
   std::optional<Predictor> predictor;
   std::optional<std::string> nodata;  ///< in place of the source's
+  /// Added to the source's, or in place of what says the same; see with_items. Of the file's samples.
+  std::vector<MetadataItem> metadata;
   TiffOutputLayout::BigTiff big = TiffOutputLayout::BigTiff::automatic;
   bool overwrite = false;
   std::map<std::string, unsigned>

@@ -14,6 +14,7 @@
 #include <type_traits>
 
 #include "framework/error.hpp"
+#include "nodes/tiff/gdal_metadata.hpp"
 #include "nodes/tiff/tiff_directory.hpp"
 
 namespace weir {
@@ -235,6 +236,15 @@ std::optional<std::string> read_nodata(const ReadableFile& file, const TiffDirec
   return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
+/// GDAL_METADATA as items, where it is text of that form; otherwise it stays a tag.
+bool read_metadata(const RawTag& tag, RasterInfo& info) {
+  if (tag.id != gdal_metadata_tag || tiff_type_bytes(tag.type) != 1) return false;
+  std::optional<std::vector<MetadataItem>> items =
+      parse_gdal_metadata({reinterpret_cast<const char*>(tag.bytes.data()), tag.bytes.size()});
+  if (items) info.metadata = std::move(*items);
+  return items.has_value();
+}
+
 // Pixels
 
 SampleType sample_type(const ReadableFile& file, unsigned bits, unsigned format) {
@@ -415,10 +425,12 @@ TiffImage read_tiff_image(const ReadableFile& file, unsigned number, const Custo
     if (contains(structural_tags, entry.id)) continue;
     const bool is_pointer =
         contains(pointer_tags, entry.id) || entry.type == type_ifd || entry.type == type_ifd8;
-    if (is_pointer || tiff_type_bytes(entry.type) == 0 || entry.count == 0)
+    if (is_pointer || tiff_type_bytes(entry.type) == 0 || entry.count == 0) {
       image.dropped_tags.push_back(entry.id);
-    else
-      image.info.tags.push_back(read_tag(file, directory, entry));
+      continue;
+    }
+    RawTag tag = read_tag(file, directory, entry);
+    if (!read_metadata(tag, image.info)) image.info.tags.push_back(std::move(tag));
   }
   return image;
 }

@@ -5,6 +5,7 @@
 
 #include "framework/error.hpp"
 #include "nodes/codecs/encoded_edge.hpp"
+#include "nodes/raster/metadata.hpp"
 #include "nodes/raster/raster_nodes.hpp"
 #include "nodes/tiff/tiff_source.hpp"
 #include "nodes/tiff/write_tiff.hpp"
@@ -20,6 +21,10 @@ class WriteInstance : public NodeInstance {
         overwrite_(setup.overwrite || parameters.flag("overwrite")),
         files_(*setup.files),
         flow_(setup.shared<RasterFlow>()) {
+    const auto text = [&](const std::string& of) {
+      return parameters.has(of) ? parameters.text(of) : std::string();
+    };
+    metadata_ = parse_metadata_lines(text("metadata"), text("bands"));
     const std::string& big = parameters.text("bigtiff");
     layout_.big = big == "yes"  ? TiffOutputLayout::BigTiff::yes
                   : big == "no" ? TiffOutputLayout::BigTiff::no
@@ -32,6 +37,7 @@ class WriteInstance : public NodeInstance {
     const TileEncoding& encoding = in->encoding;
     cut_ = in->cut;
     layout_.info = in->info;
+    add_metadata(layout_.info, metadata_);
     layout_.tile_height = encoding.tiles.tile_height;
     layout_.tile_width = encoding.tiles.tile_width;
     layout_.tiled = encoding.pads_last_row;
@@ -68,6 +74,7 @@ class WriteInstance : public NodeInstance {
   bool overwrite_;
   FileSystem& files_;
   RasterFlow& flow_;
+  std::vector<MetadataItem> metadata_;
   TiffOutputLayout layout_;
   std::size_t cut_ = 0;
 };
@@ -123,6 +130,12 @@ NodeType write_tiff_node_type() {
        .help = "auto: where the largest size that the file could reach needs it",
        .default_value = "auto",
        .choices = {"auto", "yes", "no"}},
+      {.name = "metadata",
+       .type = ParameterType::text,
+       .help = "items to add or replace in the file's GDAL_METADATA: KEY=VALUE, one a line"},
+      {.name = "bands",
+       .type = ParameterType::text,
+       .help = "what bands are, one a line: 2:name=near infrared,unit=W/m2,scale=0.1,offset=-3"},
   };
   type.bytes = "the directory and a piece of the offset arrays, through the whole run";
   type.make = [](const std::string& name, const Parameters& parameters, GraphSetup& setup) {

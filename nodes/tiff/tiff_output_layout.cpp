@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "framework/error.hpp"
+#include "nodes/raster/metadata.hpp"
+#include "nodes/tiff/gdal_metadata.hpp"
 
 namespace weir {
 namespace {
@@ -167,6 +169,17 @@ TileLayout TiffOutputLayout::tiles() const {
   return {info.height, info.width, tile_height, tile_width, planes};
 }
 
+void add_metadata(RasterInfo& info, const std::vector<MetadataItem>& items) {
+  if (items.empty()) return;
+  refuse(std::ranges::any_of(info.tags, [](const RawTag& tag) { return tag.id == gdal_metadata_tag; }),
+         "metadata", "that of the source (tag 42112) is not a list of items, so none can be added");
+  for (const MetadataItem& item : items)
+    refuse(item.sample && *item.sample >= info.samples,
+           fmt::format("metadata of band {}", item.sample.value_or(0) + 1),
+           fmt::format("the raster has {}", info.samples));
+  info.metadata = with_items(std::move(info.metadata), items);
+}
+
 std::uint64_t tile_count(const TiffOutputLayout& layout) {
   const TileLayout tiles = layout.tiles();
   return tiles.tile_rows() * tiles.tile_cols() * tiles.planes;
@@ -186,6 +199,11 @@ void check(const TiffOutputLayout& layout) {
   refuse(info.height > largest_long || info.width > largest_long, raster, "its sides are 32-bit numbers");
   refuse(info.samples == 0 || info.samples > 65535, raster,
          fmt::format("it has 1 to 65535 samples per pixel, not {}", info.samples));
+
+  for (const MetadataItem& item : info.metadata)
+    for (const std::string* text : {&item.name, &item.text, &item.role, &item.domain})
+      refuse(text->find('\0') != std::string::npos, fmt::format("the metadata item '{}'", item.name),
+             "there is a NUL in it, which ends the text of a TIFF tag");
 
   const std::string tile = fmt::format("TIFF {} of {} x {} pixels", layout.tiled ? "tiles" : "strips",
                                        layout.tile_width, layout.tile_height);
@@ -250,6 +268,7 @@ TiffDirectoryBuilder describe(const TiffOutputLayout& layout, bool big, std::uin
   if (photometric == ycbcr) directory.add_shorts(tag::ycbcr_subsampling, std::vector<std::uint16_t>{1, 1});
   add_georeferencing(directory, info.georeferencing);
   if (info.nodata) directory.add_text(tag::gdal_nodata, *info.nodata);
+  if (!info.metadata.empty()) directory.add_text(gdal_metadata_tag, print_gdal_metadata(info.metadata));
 
   for (const RawTag& raw : info.tags) {
     if (raw.id == tag::color_map) {

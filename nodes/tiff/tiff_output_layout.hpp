@@ -30,6 +30,10 @@ struct TiffOutputLayout {
   TileLayout tiles() const;
 };
 
+/// Adds items to those of a raster that will be written, or replaces them: with_items. Throws a usage Error for samples
+/// that it has not, and where its source's metadata could only be carried as a tag.
+void add_metadata(RasterInfo& info, const std::vector<MetadataItem>& items);
+
 /// How many tiles the file has, over all planes.
 std::uint64_t tile_count(const TiffOutputLayout& layout);
 /// The tag that holds the tile (or strip) offsets; the byte counts are in byte_counts_tag. One value per

@@ -256,6 +256,10 @@ std::uint64_t TiffSource::standing_bytes() const {
   std::uint64_t bytes = sizeof(*this) + file_->path().capacity() + info().tags.capacity() * sizeof(RawTag) +
                         info().extra_samples.capacity() * 2 + dropped_tags().capacity() * 2;
   for (const RawTag& tag : info().tags) bytes += tag.bytes.capacity();
+  bytes += info().metadata.capacity() * sizeof(MetadataItem);
+  for (const MetadataItem& item : info().metadata)
+    for (const std::string* text : {&item.name, &item.text, &item.role, &item.domain})
+      if (text->capacity() > std::string().capacity()) bytes += text->capacity() + 1;
   bytes += 8 * (geo.pixel_scale.capacity() + geo.tiepoints.capacity() + geo.transformation.capacity() +
                 geo.key_doubles.capacity());
   bytes += 2 * geo.key_directory.capacity() + geo.key_ascii.capacity();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "framework/error.hpp"
+#include "nodes/raster/metadata.hpp"
 
 namespace weir::command {
 namespace {
@@ -89,6 +90,8 @@ GraphFile convert_as_graph(const InputOptions& input, const std::string& output,
   set(tif, "path", output);
   if (options.big != TiffOutputLayout::BigTiff::automatic)
     set(tif, "bigtiff", options.big == TiffOutputLayout::BigTiff::yes ? "yes" : "no");
+  if (const std::string lines = metadata_lines(options.metadata); !lines.empty()) set(tif, "metadata", lines);
+  if (const std::string lines = band_lines(options.metadata); !lines.empty()) set(tif, "bands", lines);
   if (options.overwrite) set(tif, "overwrite", "true");
 
   graph.nodes = {source_of(input), node_of("assemble", "assemble_bands", "in"), cut, compress, tif};

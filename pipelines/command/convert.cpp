@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "framework/error.hpp"
+#include "nodes/raster/metadata.hpp"
 #include "pipelines/command/as_graph.hpp"
 #include "pipelines/command/commands.hpp"
 #include "pipelines/command/options.hpp"
@@ -19,6 +20,7 @@ struct ConvertOptions {
   std::string output, compress = "deflate", engine = "auto", predictor = "auto", tile = "256",
                       bigtiff = "auto", interleave = "pixel";
   std::string nodata;
+  std::vector<std::string> metadata, bands;
   std::optional<int> level;
   std::uint64_t strip = 0;
   bool dot = false, print_graph = false;
@@ -59,6 +61,9 @@ WriteGeotiffOptions write_options(const ConvertOptions& options) {
   write.big = options.bigtiff == "yes"  ? TiffOutputLayout::BigTiff::yes
               : options.bigtiff == "no" ? TiffOutputLayout::BigTiff::no
                                         : TiffOutputLayout::BigTiff::automatic;
+  for (const std::string& item : options.metadata) write.metadata.push_back(parse_metadata_item(item));
+  for (const std::string& band : options.bands)
+    for (MetadataItem& item : parse_band_items(band)) write.metadata.push_back(std::move(item));
   write.overwrite = options.common.overwrite;
   write.graph = options.common.graph();
   write.concurrency = options.common.concurrency();
@@ -99,6 +104,14 @@ Action add_convert(CLI::App& app, bool explain) {
          {"pixel", "band"});
   convert->add_option("--nodata", options->nodata, "Nodata value to store, a number or nan; NaN becomes it")
       ->option_text("V");
+  convert->add_option("--metadata", options->metadata, "Add or replace an item of GDAL_METADATA; repeatable")
+      ->option_text("KEY=VALUE")
+      ->allow_extra_args(false);
+  convert
+      ->add_option("--band", options->bands,
+                   "N:name=...,unit=...,scale=...,offset=... of band N, from 1; repeatable")
+      ->option_text("BAND")
+      ->allow_extra_args(false);
   choice("--bigtiff", options->bigtiff, "auto, yes or no", "B", {"auto", "yes", "no"});
   options->common.add_to(*convert);
   if (!explain)

@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
+
 #include "framework/bytes.hpp"
 #include "nodes/tiff/tiff_source.hpp"
 #include "pipelines/command/commands.hpp"
@@ -21,6 +24,15 @@ std::string crs_of(const Georeferencing& where) {
       if (keys[i] == wanted && keys[i + 1] == 0 && keys[i + 3] != 32767)
         return fmt::format("EPSG:{}", keys[i + 3]);
   return keys.empty() ? "none" : fmt::format("{} GeoKeys, no EPSG code", (keys.size() / 4) - 1);
+}
+
+/// On one line; band numbers as GDAL counts them.
+void print_item(const MetadataItem& item) {
+  std::string text = fmt::format("{} = {}", item.role.empty() ? item.name : item.role, item.text);
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return std::iscntrl(c) != 0; }, ' ');
+  const std::string of = item.sample ? fmt::format("band {}", std::uint64_t{*item.sample} + 1) : "metadata";
+  fmt::print("  {:<12} {}{}\n", of, item.domain.empty() ? "" : item.domain + ": ", text);
 }
 
 void print_info(const std::string& path, unsigned directory) {
@@ -45,6 +57,7 @@ void print_info(const std::string& path, unsigned directory) {
     fmt::print("  tiepoints    {}\n", numbers(info.georeferencing.tiepoints));
   if (!info.georeferencing.transformation.empty())
     fmt::print("  transform    {}\n", numbers(info.georeferencing.transformation));
+  for (const MetadataItem& item : info.metadata) print_item(item);
   if (!info.tags.empty()) {
     std::string ids;
     for (const RawTag& tag : info.tags) ids += fmt::format("{}{}", ids.empty() ? "" : ", ", tag.id);
