@@ -26,6 +26,7 @@ namespace weir::test {
 
 struct Recipe {
   SampleType type = SampleType::uint8;
+  std::uint32_t bits = 0;  // stored of each sample, where they are not all of the type's
   std::uint32_t height = 37, width = 45;
   std::uint32_t samples = 1;
   int compression = COMPRESSION_NONE;
@@ -33,15 +34,16 @@ struct Recipe {
   std::uint32_t tile_height = 0, tile_width = 0;  // 0: strips
   std::uint32_t rows_per_strip = 7;
   bool is_planar = false;
-  std::string mode = "wl";              // b: big-endian; 8: BigTIFF
+  std::string mode = "wl";  // b: big-endian; 8: BigTIFF
+  int fill_order = FILLORDER_MSB2LSB;
   std::vector<std::uint32_t> left_out;  // striles that are not written
   void (*more_tags)(TIFF*) = nullptr;
 };
 
 /// Interleaved samples that repeat now and then and use all bits.
 inline Bytes pixels_for(const Recipe& recipe) {
-  const std::size_t size = bytes_of(recipe.type);
-  Bytes pixels(std::size_t{recipe.height} * recipe.width * recipe.samples * size);
+  const std::size_t size = bytes_of(component_of(recipe.type));
+  Bytes pixels(std::size_t{recipe.height} * recipe.width * recipe.samples * bytes_of(recipe.type));
   std::uint64_t state = 1;
   for (std::size_t i = 0; i < pixels.size(); i += size) {
     state = state * 6364136223846793005u + 1442695040888963407u;
@@ -53,15 +55,36 @@ inline Bytes pixels_for(const Recipe& recipe) {
       const double number = static_cast<double>(value % 4096) / 7;
       std::memcpy(&value, &number, sizeof number);
     }
+    if (recipe.bits > 0) value &= (std::uint64_t{1} << recipe.bits) - 1;
     std::memcpy(&pixels[i], &value, size);
   }
   return pixels;
 }
 
 inline std::uint16_t format_of(SampleType type) {
+  if (is_complex(type))
+    return is_floating(component_of(type)) ? SAMPLEFORMAT_COMPLEXIEEEFP : SAMPLEFORMAT_COMPLEXINT;
   return is_floating(type)         ? SAMPLEFORMAT_IEEEFP
          : is_signed_integer(type) ? SAMPLEFORMAT_INT
                                    : SAMPLEFORMAT_UINT;
+}
+
+/// Rows of `count` samples of `size` bytes, with `bits` bits of each one behind the other, the highest first; a row
+/// ends at a whole byte. 24 bits are three bytes of the machine's order, as libtiff wants them.
+inline Bytes packed_rows(const Bytes& rows, std::size_t count, std::size_t size, std::uint32_t bits) {
+  const std::size_t row_bytes = (count * bits + 7) / 8, height = rows.size() / (count * size);
+  Bytes packed(height * row_bytes);
+  for (std::size_t row = 0; row < height; ++row)
+    for (std::size_t i = 0; i < count; ++i) {
+      std::uint32_t value = 0;
+      std::memcpy(&value, &rows[(row * count + i) * size], size);
+      for (std::uint32_t bit = 0; bit < bits; ++bit) {
+        const std::size_t at = bits == 24 ? i * 24 + (2 - bit / 8) * 8 + bit % 8 : i * bits + bit;
+        if ((value >> (bits - 1 - bit) & 1) != 0)
+          packed[row * row_bytes + at / 8] |= static_cast<std::byte>(0x80 >> at % 8);
+      }
+    }
+  return packed;
 }
 
 inline Bytes make_tiff(const Recipe& recipe, const Bytes& pixels) {
@@ -73,7 +96,8 @@ inline Bytes make_tiff(const Recipe& recipe, const Bytes& pixels) {
   const std::uint32_t tile_height = is_tiled ? recipe.tile_height : recipe.rows_per_strip;
   TIFFSetField(tiff, TIFFTAG_IMAGEWIDTH, recipe.width);
   TIFFSetField(tiff, TIFFTAG_IMAGELENGTH, recipe.height);
-  TIFFSetField(tiff, TIFFTAG_BITSPERSAMPLE, static_cast<int>(8 * size));
+  const std::uint32_t bits = recipe.bits > 0 ? recipe.bits : static_cast<std::uint32_t>(8 * size);
+  TIFFSetField(tiff, TIFFTAG_BITSPERSAMPLE, bits);
   TIFFSetField(tiff, TIFFTAG_SAMPLEFORMAT, format_of(recipe.type));
   TIFFSetField(tiff, TIFFTAG_SAMPLESPERPIXEL, recipe.samples);
   TIFFSetField(tiff, TIFFTAG_PHOTOMETRIC, recipe.samples == 3 ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK);
@@ -86,6 +110,7 @@ inline Bytes make_tiff(const Recipe& recipe, const Bytes& pixels) {
   } else {
     TIFFSetField(tiff, TIFFTAG_ROWSPERSTRIP, tile_height);
   }
+  if (recipe.fill_order != FILLORDER_MSB2LSB) TIFFSetField(tiff, TIFFTAG_FILLORDER, recipe.fill_order);
   if (recipe.more_tags != nullptr) recipe.more_tags(tiff);
 
   const std::uint32_t planes = recipe.is_planar ? recipe.samples : 1u;
@@ -103,6 +128,7 @@ inline Bytes make_tiff(const Recipe& recipe, const Bytes& pixels) {
             std::memcpy(&raw[(std::size_t{r} * tile_width + c) * stored], &pixels[pixel + plane * stored],
                         stored);
           }
+        if (recipe.bits > 0) raw = packed_rows(raw, tile_width * stored / size, size, bits);
         const auto bytes = static_cast<tmsize_t>(raw.size());
         const tmsize_t written = is_tiled ? TIFFWriteEncodedTile(tiff, strile, raw.data(), bytes)
                                           : TIFFWriteEncodedStrip(tiff, strile, raw.data(), bytes);

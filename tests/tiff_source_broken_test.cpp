@@ -78,13 +78,10 @@ TEST_CASE("what is not read is refused, naming tag and value") {
   const auto said = [&](std::uint16_t tag, std::uint32_t value) {
     return error_of(Patch{good}.value(tag, value).bytes);
   };
-  CHECK(contains(said(258, 12), "BitsPerSample (tag 258) is 12"));
-  CHECK(contains(said(258, 1), "BitsPerSample (tag 258) is 1"));
+  CHECK(contains(said(258, 33), "BitsPerSample (tag 258) is 33"));
   CHECK(contains(said(259, COMPRESSION_JPEG), "Compression (tag 259) is 7"));
   CHECK(contains(said(259, COMPRESSION_LERC), "Compression (tag 259) is 34887"));
   CHECK(contains(said(259, 1234), "Compression (tag 259) is 1234"));
-  CHECK(
-      contains(said(339, SAMPLEFORMAT_IEEEFP), "SampleFormat (tag 339) is 3, floating point, with 16 bits"));
   CHECK(contains(said(339, SAMPLEFORMAT_COMPLEXINT), "SampleFormat (tag 339) is 5"));
 
   recipe.samples = 3;
@@ -95,8 +92,6 @@ TEST_CASE("what is not read is refused, naming tag and value") {
   recipe.predictor = 2;
   CHECK(contains(error_of(Patch{make_tiff(recipe)}.value(317, 3).bytes), "Predictor (tag 317) is 3"));
   CHECK(contains(error_of(Patch{make_tiff(recipe)}.value(317, 9).bytes), "Predictor (tag 317) is 9"));
-  recipe.more_tags = [](TIFF* tiff) { TIFFSetField(tiff, TIFFTAG_FILLORDER, FILLORDER_LSB2MSB); };
-  CHECK(contains(error_of(make_tiff(recipe)), "FillOrder (tag 266) is 2"));
 }
 
 TEST_CASE("a predictor beside a codec that takes none has no effect, as in libtiff") {

@@ -70,21 +70,6 @@ TEST_CASE("one pixel is a raster") {
   CHECK(read_all(make_tiff(recipe)) == pixels_for(recipe));
 }
 
-TEST_CASE("files of other programs read as libtiff reads them") {
-  for (const char* name :
-       {"L7_ETMs.tif", "olinda_dem_utm25s.tif", "BigTIFF.tif", "BigTIFFLong.tif", "BigTIFFMotorola.tif",
-        "int16_zstd.tif", "predictor-3-gray-f32.tif", "predictor-3-rgb-f32.tif",
-        "minisblack-2c-8b-alpha.tiff", "issue_69_lzw.tiff", "issue_69_packbits.tiff",
-        "tiled-oversize-gray-i8.tif", "quad-lzw-compat.tiff", "lc.tif"}) {
-    CAPTURE(std::string(name));
-    const Bytes bytes = stored_file(name);
-    MemoryFiles files(bytes);
-    const TiffSource source(name, {}, files);
-    const Bytes ours = read_all(source), theirs = libtiff_pixels(bytes, source.info(), source.layout());
-    CHECK(ours == theirs);
-  }
-}
-
 TEST_CASE("a chunk is rounded up to whole tiles and clipped to the raster") {
   Recipe recipe;
   recipe.height = 100;

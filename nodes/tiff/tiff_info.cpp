@@ -4,6 +4,7 @@
 #include <tiffio.h>
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cstdarg>
 #include <cstdio>
@@ -16,6 +17,7 @@
 #include "framework/error.hpp"
 #include "nodes/tiff/gdal_metadata.hpp"
 #include "nodes/tiff/tiff_directory.hpp"
+#include "nodes/tiff/tiff_samples.hpp"
 
 namespace weir {
 namespace {
@@ -247,31 +249,6 @@ bool read_metadata(const RawTag& tag, RasterInfo& info) {
 
 // Pixels
 
-SampleType sample_type(const ReadableFile& file, unsigned bits, unsigned format) {
-  if (bits != 8 && bits != 16 && bits != 32 && bits != 64)
-    fail(file, fmt::format("BitsPerSample (tag 258) is {}; 8, 16, 32 and 64 are read", bits));
-  switch (format) {
-    case SAMPLEFORMAT_UINT:
-    case SAMPLEFORMAT_VOID:  // undefined, which TIFF 6.0 asks to be read as unsigned
-      return bits == 8    ? SampleType::uint8
-             : bits == 16 ? SampleType::uint16
-             : bits == 32 ? SampleType::uint32
-                          : SampleType::uint64;
-    case SAMPLEFORMAT_INT:
-      return bits == 8    ? SampleType::int8
-             : bits == 16 ? SampleType::int16
-             : bits == 32 ? SampleType::int32
-                          : SampleType::int64;
-    case SAMPLEFORMAT_IEEEFP:
-      if (bits == 32) return SampleType::float32;
-      if (bits == 64) return SampleType::float64;
-      fail(file, fmt::format("SampleFormat (tag 339) is 3, floating point, with {} bits; 32 and 64 are read",
-                             bits));
-    default:
-      fail(file, fmt::format("SampleFormat (tag 339) is {}; 1, 2, 3 and 4 are read", format));
-  }
-}
-
 using CustomCodecs = std::vector<std::shared_ptr<const CustomCodec>>;
 
 CodecId codec(const ReadableFile& file, unsigned compression, const CustomCodecs& codecs) {
@@ -297,7 +274,8 @@ CodecId codec(const ReadableFile& file, unsigned compression, const CustomCodecs
   }
 }
 
-Predictor predictor(const ReadableFile& file, const TiffDirectory& directory, CodecId id, SampleType type) {
+Predictor predictor(const ReadableFile& file, const TiffDirectory& directory, CodecId id,
+                    const TiffSamples& samples) {
   // libtiff, and GDAL with it, knows the tag only with codecs that use it; with others it has no effect
   // there.
   if (id == CodecId::none || id == CodecId::packbits) return Predictor::none;
@@ -305,10 +283,9 @@ Predictor predictor(const ReadableFile& file, const TiffDirectory& directory, Co
   const unsigned value = values.empty() ? 1 : values.front();
   if (value < 1 || value > 3)
     fail(file, fmt::format("Predictor (tag 317) is {}; 1, 2 and 3 are read", value));
-  if (value == 3 && !is_floating(type))
-    fail(file,
-         fmt::format("Predictor (tag 317) is 3, floating point, and the samples are {}", name_of(type)));
-  return static_cast<Predictor>(value);
+  const auto predictor = static_cast<Predictor>(value);
+  check_predictor(file, predictor, samples, directory.is_swapped);
+  return predictor;
 }
 
 std::optional<StrileArray> strile_array(const ReadableFile& file, const TiffDirectory& directory,
@@ -326,9 +303,10 @@ std::optional<StrileArray> strile_array(const ReadableFile& file, const TiffDire
 }
 
 TiffLayout read_layout(const ReadableFile& file, const TiffDirectory& directory, const TiffHandle& tiff,
-                       const RasterInfo& info, const CustomCodecs& codecs) {
+                       const RasterInfo& info, const StoredSamples& samples, const CustomCodecs& codecs) {
   TiffLayout layout;
   layout.is_swapped = directory.is_swapped;
+  layout.samples = samples;
   layout.is_tiled = TIFFIsTiled(tiff.get()) != 0;
   if (layout.is_tiled) {
     layout.strile_width = tiff.value<std::uint32_t>(TIFFTAG_TILEWIDTH, 0);
@@ -351,7 +329,13 @@ TiffLayout read_layout(const ReadableFile& file, const TiffDirectory& directory,
   layout.codec = codec(file, tiff.value<std::uint16_t>(TIFFTAG_COMPRESSION, COMPRESSION_NONE), codecs);
   for (const auto& custom : codecs)
     if (static_cast<CodecId>(custom->tiff_compression()) == layout.codec) layout.custom_codec = custom;
-  layout.predictor = predictor(file, directory, layout.codec, info.type);
+  layout.predictor = predictor(file, directory, layout.codec, {info.type, samples});
+
+  // libtiff turns the bits of what is stored, whatever the codec.
+  const auto fill_order = tiff.value<std::uint16_t>(TIFFTAG_FILLORDER, FILLORDER_MSB2LSB);
+  if (fill_order != FILLORDER_MSB2LSB && fill_order != FILLORDER_LSB2MSB)
+    fail(file, fmt::format("FillOrder (tag 266) is {}; 1 and 2 are read", fill_order));
+  layout.is_bit_reversed = fill_order == FILLORDER_LSB2MSB;
 
   // Each factor is below 2^32, and there are at most 65535 planes.
   const std::uint64_t rows = (info.height + layout.strile_height - 1) / layout.strile_height;
@@ -373,7 +357,8 @@ TiffLayout read_layout(const ReadableFile& file, const TiffDirectory& directory,
   return layout;
 }
 
-RasterInfo read_info(const ReadableFile& file, const TiffDirectory& directory, const TiffHandle& tiff) {
+RasterInfo read_info(const ReadableFile& file, const TiffDirectory& directory, const TiffHandle& tiff,
+                     SampleType type) {
   RasterInfo info;
   info.width = tiff.value<std::uint32_t>(TIFFTAG_IMAGEWIDTH, 0);
   info.height = tiff.value<std::uint32_t>(TIFFTAG_IMAGELENGTH, 0);
@@ -382,17 +367,12 @@ RasterInfo read_info(const ReadableFile& file, const TiffDirectory& directory, c
     fail(file,
          fmt::format("it is {} wide and {} high (tags 256 and 257), with {} samples per pixel (tag 277)",
                      info.width, info.height, info.samples));
-  // libtiff refuses samples of different sizes or formats.
-  info.type = sample_type(file, tiff.value<std::uint16_t>(TIFFTAG_BITSPERSAMPLE, 1),
-                          tiff.value<std::uint16_t>(TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_UINT));
+  info.type = type;
   std::uint64_t bytes = 0;
   if (__builtin_mul_overflow(info.width * info.height, info.pixel_bytes(), &bytes))
     fail(file, fmt::format("its {} x {} pixels of {} bytes are too many", info.width, info.height,
                            info.pixel_bytes()));
 
-  const auto fill_order = tiff.value<std::uint16_t>(TIFFTAG_FILLORDER, FILLORDER_MSB2LSB);
-  if (fill_order != FILLORDER_MSB2LSB)
-    fail(file, fmt::format("FillOrder (tag 266) is {}; 1 is read", fill_order));
   if (const auto depth = std::max(tiff.value<std::uint32_t>(TIFFTAG_IMAGEDEPTH, 1),
                                   tiff.value<std::uint32_t>(TIFFTAG_TILEDEPTH, 1));
       depth != 1)
@@ -414,13 +394,19 @@ RasterInfo read_info(const ReadableFile& file, const TiffDirectory& directory, c
 
 }  // namespace
 
-TiffImage read_tiff_image(const ReadableFile& file, unsigned number, const CustomCodecs& codecs) {
+TiffImage read_tiff_image(const ReadableFile& file, unsigned number, const CustomCodecs& codecs,
+                          bool keep_half) {
   const TiffDirectory directory = read_tiff_directory(file, number);
   const TiffHandle tiff(file, directory, number);
 
   TiffImage image;
-  image.info = read_info(file, directory, tiff);
-  image.layout = read_layout(file, directory, tiff, image.info, codecs);
+  // libtiff refuses samples of different sizes or formats.
+  const bool is_little_endian = (std::endian::native == std::endian::little) != directory.is_swapped;
+  const TiffSamples samples = tiff_samples(file, tiff.value<std::uint16_t>(TIFFTAG_BITSPERSAMPLE, 1),
+                                           tiff.value<std::uint16_t>(TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_UINT),
+                                           is_little_endian, keep_half);
+  image.info = read_info(file, directory, tiff, samples.type);
+  image.layout = read_layout(file, directory, tiff, image.info, samples.stored, codecs);
   for (const TiffEntry& entry : directory.entries) {
     if (contains(structural_tags, entry.id)) continue;
     const bool is_pointer =

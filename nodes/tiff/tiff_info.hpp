@@ -10,6 +10,7 @@
 #include "nodes/codecs/predictor.hpp"
 #include "nodes/raster/raster_info.hpp"
 #include "nodes/tiff/strile_array.hpp"
+#include "nodes/tiff/unpack_samples.hpp"
 
 namespace weir {
 
@@ -21,7 +22,9 @@ struct TiffLayout {
   CodecId codec = CodecId::none;
   std::shared_ptr<const CustomCodec> custom_codec;  ///< where the codec is not one of ours
   Predictor predictor = Predictor::none;
-  bool is_swapped = false;  ///< samples are in the other byte order
+  bool is_swapped = false;       ///< samples are in the other byte order
+  StoredSamples samples;         ///< where it is not plain, the rows of a tile or strip are unpacked
+  bool is_bit_reversed = false;  ///< FillOrder 2: the bits of each stored byte, before anything is decoded
   /// By (plane * rows + row) * columns + column, in tiles or strips; as long as the raster needs.
   StrileArray offsets;
   /// Absent in some old files of one strip per plane.
@@ -39,8 +42,9 @@ struct TiffImage {
 
 /// Reads directory `number`, through libtiff, without touching pixels or offset arrays. Throws Error naming
 /// tag and value where the file is broken or says something that is not read: see the list in
-/// tiff_source.hpp. `codecs`: those known beside ours.
+/// tiff_source.hpp. `codecs`: those known beside ours. `keep_half`: float16 stays, instead of becoming float32.
 TiffImage read_tiff_image(const ReadableFile& file, unsigned number,
-                          const std::vector<std::shared_ptr<const CustomCodec>>& codecs = {});
+                          const std::vector<std::shared_ptr<const CustomCodec>>& codecs = {},
+                          bool keep_half = false);
 
 }  // namespace weir

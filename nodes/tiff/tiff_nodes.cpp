@@ -97,6 +97,10 @@ NodeType read_tiff_node_type(const std::vector<std::shared_ptr<const CustomCodec
        .type = ParameterType::size,
        .help = "read in chunks of this size, height x width, rounded up to what the file stores",
        .unit = "pixels"},
+      {.name = "keep_half",
+       .type = ParameterType::flag,
+       .help = "float16 samples stay float16; else they become float32",
+       .default_value = "false"},
   };
   return source_node_type(
       std::move(type),
@@ -104,6 +108,7 @@ NodeType read_tiff_node_type(const std::vector<std::shared_ptr<const CustomCodec
         TiffReadOptions options;
         options.codecs = codecs;
         options.directory = static_cast<unsigned>(parameters.integer("directory"));
+        options.keep_half = parameters.flag("keep_half");
         if (parameters.has("chunk")) {
           options.chunk_height = parameters.size("chunk").height;
           options.chunk_width = parameters.size("chunk").width;

@@ -35,7 +35,7 @@ TiffPieces::TiffPieces(const ReadableFile& file, const RasterInfo& info, const T
   rows_ = Partition(info.height, height_);
   cols_ = Partition(info.width, width_);
   samples_ = layout.planes > 1 ? 1 : info.samples;
-  row_bytes_ = width_ * samples_ * bytes_of(info.type);  // below 2^32 * 2^16 * 8
+  row_bytes_ = layout.samples.row_bytes(width_ * samples_);  // below 2^32 * 2^16 * 16
 
   // No encoder of these codecs doubles its input but for tiny ones. A count beyond it is broken, and
   // believing it would make fetch_bytes() meaningless.

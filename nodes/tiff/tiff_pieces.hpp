@@ -61,7 +61,7 @@ class TiffPieces {
   const Partition& rows() const { return rows_; }  ///< of the raster, in pieces
   const Partition& cols() const { return cols_; }
   std::uint32_t samples() const { return samples_; }      ///< interleaved in a piece
-  std::uint64_t row_bytes() const { return row_bytes_; }  ///< of a decoded piece
+  std::uint64_t row_bytes() const { return row_bytes_; }  ///< of a decoded piece, before samples are unpacked
   /// Decoded bytes of a piece that lie above the raster's lower edge; the rest of an overhanging tile is not
   /// decoded.
   std::uint64_t raw_bytes(std::uint64_t piece_row) const { return rows_.size(piece_row) * row_bytes_; }

@@ -141,7 +141,7 @@ TiffSource::TiffSource(const std::string& path, const TiffReadOptions& options, 
 
 TiffSource::TiffSource(std::shared_ptr<const ReadableFile> file, const TiffReadOptions& options)
     : file_(std::move(file)),
-      image_(read_tiff_image(*file_, options.directory, options.codecs)),
+      image_(read_tiff_image(*file_, options.directory, options.codecs, options.keep_half)),
       pieces_(*file_, image_.info, image_.layout, rows_wanted(image_.info, options)),
       fill_(fill_for(image_.info).sample) {
   choose_grid(options);
@@ -197,13 +197,25 @@ std::uint64_t TiffSource::bytes_of_window(const Window& window) const {
 
 /// Whether the rows of the stored pieces, one after the other, are the block: fetch then makes the block.
 bool TiffSource::is_direct(const Window& window) const {
-  return layout().codec == CodecId::none && window.width == pieces_.width();
+  return layout().codec == CodecId::none && window.width == pieces_.width() && layout().samples.is_plain() &&
+         !layout().is_bit_reversed;
 }
 
 /// Whether there are pieces that are not decoded into the block itself.
 bool TiffSource::needs_piece_scratch() const {
   const bool is_whole = group_cols_ == 1 && info().width % pieces_.width() == 0;
-  return layout().codec != CodecId::none && !is_whole;
+  return layout().codec != CodecId::none && !(is_whole && layout().samples.is_plain());
+}
+
+/// The unit in which the bytes of decoded rows are in the other order; 0 where they are not. Complex samples are
+/// two numbers, packed bits have one order.
+std::uint32_t TiffSource::swapped_bytes() const {
+  const StoredSamples& samples = layout().samples;
+  const SampleType component =
+      samples.storage == SampleStorage::half ? SampleType::float16 : component_of(info().type);
+  const bool has_order = samples.is_plain() || samples.storage == SampleStorage::half;
+  const std::size_t bytes = layout().is_swapped && has_order ? bytes_of(component) : 1;
+  return bytes > 1 ? static_cast<std::uint32_t>(bytes) : 0;
 }
 
 std::uint64_t TiffSource::largest_fetch() const {
@@ -286,8 +298,7 @@ Buffer TiffSource::fetch_direct(const Window& window, const TiffPieceRange& rang
   const std::uint64_t plane_bytes = window.height * pieces_.row_bytes();
   const std::size_t sample_bytes = bytes_of(info().type);
   std::array<std::byte, largest_sample_bytes> fill = fill_;  // decode swaps the block as a whole
-  if (layout().is_swapped)
-    std::reverse(fill.begin(), fill.begin() + static_cast<std::ptrdiff_t>(sample_bytes));
+  if (swapped_bytes() > 0) swap_samples(fill, swapped_bytes());
 
   StrileLanes lanes(*file_, layout(), 1);
   RunReader reader(*file_, buffer, 0);
@@ -348,7 +359,7 @@ Block TiffSource::decode(ChunkIndex chunk, Buffer stored, Local* local, const Co
   const Window window = grid_.window(chunk);
   if (is_direct(window)) {
     assert(stored.size() == bytes_of_window(window));
-    if (layout().is_swapped) swap_samples(stored.span(), static_cast<std::uint32_t>(bytes_of(info().type)));
+    if (swapped_bytes() > 0) swap_samples(stored.span(), swapped_bytes());
     return block_of(window, std::move(stored));
   }
 
@@ -356,7 +367,7 @@ Block TiffSource::decode(ChunkIndex chunk, Buffer stored, Local* local, const Co
   auto& mine = static_cast<ThreadLocal&>(*local);
   Block block = block_of(window, context.buffer(bytes_of_window(window)));
   const TiffPieceRange range = pieces_of(chunk);
-  const std::byte* table = stored.data();
+  std::byte* table = stored.data();
   TiffPiece piece;
   for (piece.plane = 0; piece.plane < layout().planes; ++piece.plane)
     for (piece.row = range.row; piece.row < range.row_end; ++piece.row)
@@ -364,55 +375,67 @@ Block TiffSource::decode(ChunkIndex chunk, Buffer stored, Local* local, const Co
         TableEntry entry;
         std::memcpy(&entry, table, sizeof entry);
         table += sizeof entry;
-        decode_piece(piece, std::as_const(stored).span().subspan(entry.position, entry.bytes), block, mine);
+        decode_piece(piece, stored.span().subspan(entry.position, entry.bytes), block, mine);
       }
   return block;
 }
 
-void TiffSource::decode_piece(const TiffPiece& piece, std::span<const std::byte> stored, Block& block,
+void TiffSource::decode_piece(const TiffPiece& piece, std::span<std::byte> stored, Block& block,
                               ThreadLocal& local) const {
+  const StoredSamples& samples = layout().samples;
   const auto sample_bytes = static_cast<std::uint32_t>(bytes_of(info().type));
   const std::uint64_t row = piece.row * pieces_.height(), col = piece.col * pieces_.width();
   const std::uint64_t rows = pieces_.rows().size(piece.row);
   const std::uint64_t row_bytes = pieces_.row_bytes();
-  const std::uint64_t used_bytes =
-      pieces_.cols().size(piece.col) * pieces_.samples() * sample_bytes;  // of a row
+  const std::uint64_t used = pieces_.cols().size(piece.col) * pieces_.samples();  // samples of a row
   std::byte* to =
       block.at(row - block.window.row, col - block.window.col, layout().planes > 1 ? piece.plane : 0);
 
   if (stored.empty()) {
     for (std::uint64_t r = 0; r < rows; ++r)
-      fill_with(to + r * block.row_stride, used_bytes, fill_.data(), sample_bytes);
+      fill_with(to + r * block.row_stride, used * sample_bytes, fill_.data(), sample_bytes);
     return;
   }
-  if (layout().codec == CodecId::none) {
-    for (std::uint64_t r = 0; r < rows; ++r) {
-      std::byte* to_row = to + r * block.row_stride;
-      std::memcpy(to_row, stored.data() + r * row_bytes, used_bytes);
-      if (layout().is_swapped) swap_samples({to_row, used_bytes}, sample_bytes);
-    }
-    return;
-  }
+  // `stored` is this call's own: nobody sees that its bytes change.
+  if (layout().is_bit_reversed) reverse_bits(stored.data(), stored.size());
+  const bool is_encoded = layout().codec != CodecId::none;
+  const bool is_whole =
+      is_encoded && samples.is_plain() && used * sample_bytes == row_bytes && block.row_stride == row_bytes;
+  const std::span<std::byte> raw = !is_encoded ? stored
+                                   : is_whole  ? std::span(to, rows * row_bytes)
+                                               : local.piece.first(rows * row_bytes);
+  if (is_encoded) decode_data(piece, stored, raw, *local.decoder);
 
-  const bool is_whole = used_bytes == row_bytes && block.row_stride == row_bytes;
-  const std::span<std::byte> raw =
-      is_whole ? std::span(to, rows * row_bytes) : local.piece.first(rows * row_bytes);
+  std::uint32_t swapped = swapped_bytes();
+  if (layout().predictor != Predictor::none) {
+    undo_predictor(layout().predictor, {pieces_.width(), pieces_.samples(), samples.bits / 8}, raw, local.row,
+                   swapped > 0);
+    swapped = 0;
+  }
+  if (is_whole) {
+    if (swapped > 0) swap_samples(raw, swapped);
+    return;
+  }
+  for (std::uint64_t r = 0; r < rows; ++r) {
+    const std::span<std::byte> from = raw.subspan(r * row_bytes, samples.row_bytes(used));
+    if (swapped > 0) swap_samples(from, swapped);
+    if (samples.is_plain())
+      std::memcpy(to + r * block.row_stride, from.data(), from.size());
+    else
+      unpack_row(samples, from.data(), used, to + r * block.row_stride);
+  }
+}
+
+void TiffSource::decode_data(const TiffPiece& piece, std::span<const std::byte> stored,
+                             std::span<std::byte> raw, Decoder& decoder) const {
   std::size_t decoded = 0;
   try {
-    decoded = local.decoder->decode(stored, raw);
+    decoded = decoder.decode(stored, raw);
   } catch (const Error& error) {
     pieces_.fail("decode", piece, error.reason().empty() ? "its data is broken" : error.reason());
   }
   if (decoded != raw.size())
     pieces_.fail("decode", piece, fmt::format("its data ends after {} of {} bytes", decoded, raw.size()));
-  if (layout().predictor != Predictor::none)
-    undo_predictor(layout().predictor, {pieces_.width(), pieces_.samples(), sample_bytes}, raw, local.row,
-                   layout().is_swapped);
-  else if (layout().is_swapped)
-    swap_samples(raw, sample_bytes);
-  if (is_whole) return;
-  for (std::uint64_t r = 0; r < rows; ++r)
-    std::memcpy(to + r * block.row_stride, raw.data() + r * row_bytes, used_bytes);
 }
 
 }  // namespace weir

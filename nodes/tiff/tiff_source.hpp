@@ -29,11 +29,15 @@ struct TiffReadOptions {
   unsigned directory = 0;
   /// Codecs that may occur beside ours, by their Compression tag.
   std::vector<std::shared_ptr<const CustomCodec>> codecs = {};
+  /// Whether float16 samples stay what they are, instead of becoming float32.
+  bool keep_half = false;
 };
 
 /// A TIFF or BigTIFF file of either byte order as a source of chunks. Reads tiles and strips, interleaved and
-/// planar; codecs none, deflate, zstd, lzw and packbits; predictors 1 to 3; integers of 8 to 64 bits and
-/// floats of 32 and 64. Everything else is refused with an Error naming tag and value.
+/// planar; codecs none, deflate, zstd, lzw and packbits; predictors 1 to 3; unsigned integers of 1 to 32 bits
+/// and of 64, signed ones of 8, 16, 32 and 64; floats of 16, 32 and 64; complex ones (see tiff_samples.hpp); bits
+/// in either order. Everything else is refused with an Error naming tag and value. Samples have the values that
+/// the file has, whatever its photometric interpretation; that and a colour map are in info().
 ///
 /// A chunk is one tile or strip of the file, or a group of them; large uncompressed strips are cut into
 /// parts. Blocks of interleaved files are interleaved, those of planar files have one plane per sample.
@@ -81,12 +85,15 @@ class TiffSource : public ChunkSource {
   std::uint64_t bytes_of_window(const Window& window) const;
   bool is_direct(const Window& window) const;
   bool needs_piece_scratch() const;
+  std::uint32_t swapped_bytes() const;
 
   Buffer fetch_direct(const Window& window, const TiffPieceRange& range, const Context& context) const;
   Buffer fetch_packed(const TiffPieceRange& range, const Context& context) const;
   Block block_of(const Window& window, Buffer data) const;
-  void decode_piece(const TiffPiece& piece, std::span<const std::byte> stored, Block& block,
+  void decode_piece(const TiffPiece& piece, std::span<std::byte> stored, Block& block,
                     ThreadLocal& local) const;
+  void decode_data(const TiffPiece& piece, std::span<const std::byte> stored, std::span<std::byte> raw,
+                   Decoder& decoder) const;
 
   std::shared_ptr<const ReadableFile> file_;
   TiffImage image_;
