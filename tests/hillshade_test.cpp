@@ -103,12 +103,15 @@ TEST_CASE("z_factor, scale and cell size make a plane steeper or flatter") {
 
 TEST_CASE("a raster that is stored upside down is lit from the same side of the world") {
   RasterInfo info = kernel_info(3, 3, SampleType::float32);
-  info.georeferencing.pixel_scale = {1, -1, 0};
-  CHECK(std::fabs(shade_of(plane(info, 1, 2), HillshadeOptions{}) - plain_shade(1, 2, 315, 45)) < 0.501);
-  info.georeferencing.pixel_scale.clear();
   info.georeferencing.transformation = {1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
   CHECK(std::fabs(shade_of(plane(info, 1, 2), HillshadeOptions{}) - plain_shade(1, 2, 315, 45)) < 0.501);
   info.georeferencing.transformation[5] = -1;
+  CHECK(std::fabs(shade_of(plane(info, 1, -2), HillshadeOptions{}) - plain_shade(1, 2, 315, 45)) < 0.501);
+}
+
+TEST_CASE("a negative pixel scale is north-up, as for GDAL") {
+  RasterInfo info = kernel_info(3, 3, SampleType::float32);
+  info.georeferencing.pixel_scale = {1, -1, 0};
   CHECK(std::fabs(shade_of(plane(info, 1, -2), HillshadeOptions{}) - plain_shade(1, 2, 315, 45)) < 0.501);
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "framework/error.hpp"
+#include "nodes/raster/geo_keys.hpp"
 
 namespace weir {
 namespace {
@@ -21,10 +22,13 @@ struct CellSize {
 
 /// GTModelTypeGeoKey 1024 is 2: longitude and latitude (GeoTIFF 1.1 section 7.2).
 bool is_geographic(const Georeferencing& place) {
-  const std::vector<std::uint16_t>& keys = place.key_directory;
-  for (std::size_t i = 4; i + 4 <= keys.size(); i += 4)
-    if (keys[i] == 1024 && keys[i + 1] == 0) return keys[i + 3] == 2;
-  return false;
+  return geo_keys_of(place).code(geo_key::model_type) == 2;
+}
+
+/// Rows go north. A negative pixel scale says so by the book, and GDAL knows better: such files are north-up.
+bool is_upside_down(const Georeferencing& place) {
+  const std::vector<double>& m = place.transformation;
+  return m.size() == 16 && m[0] * m[5] - m[1] * m[4] > 0;  // y goes north, rows usually south
 }
 
 CellSize cell_size_of(const Georeferencing& place, const std::string& action) {
@@ -33,13 +37,12 @@ CellSize cell_size_of(const Georeferencing& place, const std::string& action) {
     const std::vector<double>& m = place.transformation;
     cell.x = std::hypot(m[0], m[4]);
     cell.y = std::hypot(m[1], m[5]);
-    cell.is_upside_down = m[0] * m[5] - m[1] * m[4] > 0;  // y goes north, rows usually south
+    cell.is_upside_down = is_upside_down(place);
     if (std::fabs(m[0] * m[1] + m[4] * m[5]) > 1e-6 * cell.x * cell.y)
       throw Error::usage(action, "of a sheared raster", "its axes are not at right angles; give cell_size");
   } else if (place.pixel_scale.size() >= 2) {
     cell.x = std::fabs(place.pixel_scale[0]);
     cell.y = std::fabs(place.pixel_scale[1]);
-    cell.is_upside_down = place.pixel_scale[1] < 0;
   }
   if (!(cell.x > 0 && cell.y > 0 && std::isfinite(cell.x) && std::isfinite(cell.y)))
     throw Error::usage(action, "without a cell size",
@@ -126,10 +129,7 @@ HornGradient::HornGradient(const RasterInfo& input, const GradientOptions& optio
     if (!(*options.cell_size > 0 && std::isfinite(*options.cell_size)))
       refuse("cell_size", *options.cell_size);
     cell.x = cell.y = *options.cell_size;
-    const Georeferencing& place = input.georeferencing;
-    const std::vector<double>& m = place.transformation;
-    cell.is_upside_down = m.size() == 16 ? m[0] * m[5] - m[1] * m[4] > 0
-                                         : place.pixel_scale.size() >= 2 && place.pixel_scale[1] < 0;
+    cell.is_upside_down = is_upside_down(input.georeferencing);
   } else {
     if (is_geographic(input.georeferencing) && !options.scale)
       throw Error::usage(action, "of a raster on degrees",
