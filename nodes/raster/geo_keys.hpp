@@ -22,7 +22,13 @@ inline constexpr std::uint16_t geodetic_crs = 2048, geodetic_citation = 2049, ge
                                semi_minor_axis = 2058, inverse_flattening = 2059,
                                prime_meridian_longitude = 2061, to_wgs84 = 2062;
 inline constexpr std::uint16_t projected_crs = 3072, projected_citation = 3073, projection = 3074,
-                               projection_method = 3075, linear_units = 3076, linear_unit_size = 3077;
+                               projection_method = 3075, linear_units = 3076, linear_unit_size = 3077,
+                               std_parallel_1 = 3078, std_parallel_2 = 3079, nat_origin_long = 3080,
+                               nat_origin_lat = 3081, false_easting = 3082, false_northing = 3083,
+                               false_origin_long = 3084, false_origin_lat = 3085, false_origin_easting = 3086,
+                               false_origin_northing = 3087, center_long = 3088, center_lat = 3089,
+                               scale_at_nat_origin = 3092, scale_at_center = 3093, azimuth_angle = 3094,
+                               straight_vert_pole_long = 3095, rectified_grid_angle = 3096;
 inline constexpr std::uint16_t vertical_crs = 4096, vertical_citation = 4097, vertical_datum = 4098,
                                vertical_units = 4099;
 

@@ -360,11 +360,14 @@ NodeType source_node_type(NodeType type, OpenSource open, bool fetches) {
                 : "per chunk: its pixels, kept while later units need them";
   type.parameters.push_back(
       {.name = "window", .help = "only this part of the raster: x,y,width,height", .unit = "pixels"});
+  type.parameters.push_back({.name = "bbox",
+                             .help = "only the pixels that touch this box: minx,miny,maxx,maxy",
+                             .unit = "of the CRS"});
   type.make = [open = std::move(open)](const std::string& name, const Parameters& parameters,
                                        GraphSetup& setup) {
     std::shared_ptr<const ChunkSource> source = open(parameters, setup);
-    if (parameters.has("window"))
-      source = std::make_shared<const WindowSource>(source, parse_window(parameters.text("window")));
+    source = part_of(std::move(source), parameters.has("window") ? parameters.text("window") : "",
+                     parameters.has("bbox") ? parameters.text("bbox") : "");
     return std::make_unique<SourceInstance>(name, std::move(source), setup);
   };
   return type;

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "framework/error.hpp"
+#include "nodes/raster/geo_transform.hpp"
 #include "nodes/raster/metadata.hpp"
 
 namespace weir {
@@ -41,6 +42,21 @@ Window parse_window(std::string_view text) {
     at = next + 1;
   }
   return {numbers[1], numbers[0], numbers[3], numbers[2]};
+}
+
+std::optional<Window> part_window(const RasterInfo& whole, const std::string& window,
+                                  const std::string& bbox) {
+  if (!window.empty() && !bbox.empty())
+    throw Error::usage("read", "a part of the raster", "a window and a bounding box exclude each other");
+  if (!window.empty()) return parse_window(window);
+  if (!bbox.empty()) return window_of(parse_bounds(bbox, "the bounding box"), whole);
+  return std::nullopt;
+}
+
+std::shared_ptr<const ChunkSource> part_of(std::shared_ptr<const ChunkSource> whole,
+                                           const std::string& window, const std::string& bbox) {
+  const std::optional<Window> part = part_window(whole->info(), window, bbox);
+  return part ? std::make_shared<const WindowSource>(std::move(whole), *part) : whole;
 }
 
 WindowSource::WindowSource(std::shared_ptr<const ChunkSource> whole, const Window& window)

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "nodes/raster/chunk_source.hpp"
@@ -9,6 +11,14 @@ namespace weir {
 
 /// "x,y,width,height" in pixels, as people write windows; throws a usage Error.
 Window parse_window(std::string_view text);
+
+/// What is left of a raster with a "window" or a "bbox" (see parse_window and parse_bounds) that people wrote; both
+/// empty: all of it. Throws a usage Error, for both at once, too.
+std::shared_ptr<const ChunkSource> part_of(std::shared_ptr<const ChunkSource> whole,
+                                           const std::string& window, const std::string& bbox);
+/// The window of that, or nothing.
+std::optional<Window> part_window(const RasterInfo& whole, const std::string& window,
+                                  const std::string& bbox);
 
 /// A part of another raster as a raster of its own: pixel (0, 0) is the window's corner, and the
 /// georeferencing says so. Chunks are those of the whole, cut off at the window's edges; no pixel is copied.

@@ -22,6 +22,7 @@ TiffOutputLayout layout_of(const RasterInfo& info, const GeotiffOptions& options
   layout.info = info;
   if (options.nodata) replace_nodata(layout.info, *options.nodata);
   add_metadata(layout.info, options.metadata);
+  layout.info.georeferencing = edited(info, options.georeferencing);
   layout.tiled = !options.strip_rows;
   layout.tile_height = options.strip_rows ? std::min(*options.strip_rows, info.height) : options.tile_height;
   layout.tile_width = options.strip_rows ? info.width : options.tile_width;

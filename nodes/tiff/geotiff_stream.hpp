@@ -12,6 +12,7 @@
 #include "nodes/codecs/codec.hpp"
 #include "nodes/codecs/predictor.hpp"
 #include "nodes/raster/chunk_nodes.hpp"
+#include "nodes/raster/georeferencing_edit.hpp"
 #include "nodes/raster/stream_plan.hpp"
 #include "nodes/tiff/tiff_output_layout.hpp"
 
@@ -28,6 +29,7 @@ struct GeotiffOptions {
   std::optional<std::string> nodata;  ///< in place of the source's
   /// Added to the source's, or in place of what says the same; see with_items. Of the file's samples.
   std::vector<MetadataItem> metadata;
+  GeoreferencingEdit georeferencing;  ///< in place of the source's
   TiffOutputLayout::BigTiff big = TiffOutputLayout::BigTiff::automatic;
   bool overwrite = false;
   std::map<std::string, unsigned>

@@ -1,10 +1,13 @@
 #include "nodes/tiff/tiff_nodes.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <filesystem>
+#include <iterator>
 
 #include "framework/error.hpp"
 #include "nodes/codecs/encoded_edge.hpp"
+#include "nodes/raster/georeferencing_edit.hpp"
 #include "nodes/raster/metadata.hpp"
 #include "nodes/raster/raster_nodes.hpp"
 #include "nodes/tiff/tiff_source.hpp"
@@ -19,6 +22,7 @@ class WriteInstance : public NodeInstance {
       : name_(std::move(name)),
         path_(parameters.text("path")),
         overwrite_(setup.overwrite || parameters.flag("overwrite")),
+        georeferencing_(georeferencing_edit(parameters)),
         files_(*setup.files),
         flow_(setup.shared<RasterFlow>()) {
     const auto text = [&](const std::string& of) {
@@ -38,6 +42,7 @@ class WriteInstance : public NodeInstance {
     cut_ = in->cut;
     layout_.info = in->info;
     add_metadata(layout_.info, metadata_);
+    layout_.info.georeferencing = edited(in->info, georeferencing_);
     layout_.tile_height = encoding.tiles.tile_height;
     layout_.tile_width = encoding.tiles.tile_width;
     layout_.tiled = encoding.pads_last_row;
@@ -72,6 +77,7 @@ class WriteInstance : public NodeInstance {
  private:
   std::string name_, path_;
   bool overwrite_;
+  GeoreferencingEdit georeferencing_;
   FileSystem& files_;
   RasterFlow& flow_;
   std::vector<MetadataItem> metadata_;
@@ -142,6 +148,7 @@ NodeType write_tiff_node_type() {
        .type = ParameterType::text,
        .help = "what bands are, one a line: 2:name=near infrared,unit=W/m2,scale=0.1,offset=-3"},
   };
+  std::ranges::move(georeferencing_parameters(), std::back_inserter(type.parameters));
   type.bytes = "the directory and a piece of the offset arrays, through the whole run";
   type.make = [](const std::string& name, const Parameters& parameters, GraphSetup& setup) {
     return std::make_unique<WriteInstance>(name, parameters, setup);

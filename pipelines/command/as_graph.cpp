@@ -20,6 +20,11 @@ GraphNode node_of(const std::string& name, const std::string& type, const std::s
   return node;
 }
 
+void set_part(GraphNode& node, const InputOptions& input) {
+  if (!input.window.empty()) set(node, "window", input.window);
+  if (!input.bbox.empty()) set(node, "bbox", input.bbox);
+}
+
 /// The node "in": its stages plan, fetch and decode are nodes of their own in the ready commands.
 GraphNode source_of(const InputOptions& input) {
   if (!input.path.starts_with("terrain:")) {
@@ -27,17 +32,18 @@ GraphNode source_of(const InputOptions& input) {
     set(node, "path", input.path);
     if (input.directory > 0) set(node, "directory", std::to_string(input.directory));
     if (!input.chunk.empty()) set(node, "chunk", input.chunk);
-    if (!input.window.empty()) set(node, "window", input.window);
+    set_part(node, input);
     return node;
   }
   InputOptions whole = input;
   whole.window.clear();
+  whole.bbox.clear();
   const std::shared_ptr<const ChunkSource> terrain = whole.open();  // refuses what is no terrain
   GraphNode node = node_of("in", "terrain");
   set(node, "size", fmt::format("{}x{}", terrain->info().height, terrain->info().width));
   set(node, "sample_type", std::string(name_of(terrain->info().type)));
   if (!input.chunk.empty()) set(node, "chunk", input.chunk);
-  if (!input.window.empty()) set(node, "window", input.window);
+  set_part(node, input);
   return node;
 }
 
@@ -93,6 +99,7 @@ GraphFile convert_as_graph(const InputOptions& input, const std::string& output,
   if (const std::string lines = metadata_lines(options.metadata); !lines.empty()) set(tif, "metadata", lines);
   if (const std::string lines = band_lines(options.metadata); !lines.empty()) set(tif, "bands", lines);
   if (options.overwrite) set(tif, "overwrite", "true");
+  for (const auto& [name, value] : to_parameters(options.georeferencing)) set(tif, name, value);
 
   graph.nodes = {source_of(input), node_of("assemble", "assemble_bands", "in"), cut, compress, tif};
   set_concurrency(graph, options.concurrency);

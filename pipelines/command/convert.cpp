@@ -9,6 +9,7 @@
 #include "pipelines/command/as_graph.hpp"
 #include "pipelines/command/commands.hpp"
 #include "pipelines/command/options.hpp"
+#include "pipelines/command/place_options.hpp"
 #include "pipelines/write_geotiff.hpp"
 
 namespace weir::command {
@@ -21,6 +22,7 @@ struct ConvertOptions {
                       bigtiff = "auto", interleave = "pixel";
   std::string nodata;
   std::vector<std::string> metadata, bands;
+  PlaceOptions place;
   std::optional<int> level;
   std::uint64_t strip = 0;
   bool dot = false, print_graph = false;
@@ -58,6 +60,7 @@ WriteGeotiffOptions write_options(const ConvertOptions& options) {
   }
   if (options.predictor != "auto") write.predictor = parse_predictor(options.predictor);
   if (!options.nodata.empty()) write.nodata = options.nodata;
+  write.georeferencing = options.place.edit();
   write.big = options.bigtiff == "yes"  ? TiffOutputLayout::BigTiff::yes
               : options.bigtiff == "no" ? TiffOutputLayout::BigTiff::no
                                         : TiffOutputLayout::BigTiff::automatic;
@@ -113,6 +116,7 @@ Action add_convert(CLI::App& app, bool explain) {
       ->option_text("BAND")
       ->allow_extra_args(false);
   choice("--bigtiff", options->bigtiff, "auto, yes or no", "B", {"auto", "yes", "no"});
+  options->place.add_to(*convert);
   options->common.add_to(*convert);
   if (!explain)
     convert->add_flag("--print-graph", options->print_graph,

@@ -4,27 +4,12 @@
 #include <cctype>
 
 #include "framework/bytes.hpp"
+#include "nodes/raster/geo_description.hpp"
 #include "nodes/tiff/tiff_source.hpp"
 #include "pipelines/command/commands.hpp"
 
 namespace weir::command {
 namespace {
-
-std::string numbers(const std::vector<double>& values) {
-  std::string text;
-  for (const double value : values) text += fmt::format("{}{}", text.empty() ? "" : ", ", value);
-  return text;
-}
-
-/// The EPSG code that the GeoKeys name: ProjectedCSType (3072), else GeographicType (2048). GeoTIFF 1.1, annex B.
-std::string crs_of(const Georeferencing& where) {
-  const std::vector<std::uint16_t>& keys = where.key_directory;
-  for (const int wanted : {3072, 2048})
-    for (std::size_t i = 4; i + 3 < keys.size(); i += 4)
-      if (keys[i] == wanted && keys[i + 1] == 0 && keys[i + 3] != 32767)
-        return fmt::format("EPSG:{}", keys[i + 3]);
-  return keys.empty() ? "none" : fmt::format("{} GeoKeys, no EPSG code", (keys.size() / 4) - 1);
-}
 
 /// On one line; band numbers as GDAL counts them.
 void print_item(const MetadataItem& item) {
@@ -50,13 +35,7 @@ void print_info(const std::string& path, unsigned directory) {
   fmt::print("  codec        {}, predictor {}{}\n", name_of(layout.codec), static_cast<int>(layout.predictor),
              layout.is_swapped ? ", other byte order" : "");
   if (info.nodata) fmt::print("  nodata       {}\n", *info.nodata);
-  fmt::print("  CRS          {}\n", crs_of(info.georeferencing));
-  if (!info.georeferencing.pixel_scale.empty())
-    fmt::print("  pixel scale  {}\n", numbers(info.georeferencing.pixel_scale));
-  if (!info.georeferencing.tiepoints.empty())
-    fmt::print("  tiepoints    {}\n", numbers(info.georeferencing.tiepoints));
-  if (!info.georeferencing.transformation.empty())
-    fmt::print("  transform    {}\n", numbers(info.georeferencing.transformation));
+  for (const auto& [label, text] : describe_place(info)) fmt::print("  {:<12} {}\n", label, text);
   for (const MetadataItem& item : info.metadata) print_item(item);
   if (!info.tags.empty()) {
     std::string ids;

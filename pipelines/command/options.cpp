@@ -128,7 +128,10 @@ ProgressStyle CommonOptions::progress_style() const {
 void InputOptions::add_to(CLI::App& app) {
   app.add_option("IN", path, "A TIFF file, or terrain:WIDTHxHEIGHT[:TYPE] for a made-up elevation model")
       ->required();
-  app.add_option("--window", window, "Only this part, in pixels")->option_text("X,Y,W,H");
+  auto* part = app.add_option("--window", window, "Only this part, in pixels")->option_text("X,Y,W,H");
+  app.add_option("--bbox", bbox, "Only the pixels that touch this box of the raster's CRS")
+      ->option_text("MINX,MINY,MAXX,MAXY")
+      ->excludes(part);
   app.add_option("--chunk", chunk,
                  "Read in chunks of N or HEIGHTxWIDTH pixels (default: what the input stores)")
       ->option_text("N");
@@ -149,8 +152,7 @@ std::shared_ptr<const ChunkSource> InputOptions::open() const {
     }
     source = std::make_shared<const TiffSource>(path, options);
   }
-  if (!window.empty()) source = std::make_shared<const WindowSource>(source, parse_window(window));
-  return source;
+  return part_of(std::move(source), window, bbox);
 }
 
 namespace {
@@ -174,10 +176,17 @@ std::string InputOptions::repeat_of(const ChunkSource& opened, const std::string
   const ChunkGrid& grid = opened.grid();
   if (row >= grid.rows.count() || col >= grid.cols.count()) return "";
   Window part = grid.window({row, col});
-  if (!window.empty()) {
-    const Window whole = parse_window(window);
-    part.row += whole.row;
-    part.col += whole.col;
+  try {
+    InputOptions whole = *this;
+    whole.window.clear();
+    whole.bbox.clear();
+    // A box is a window of the whole, which is opened again for it.
+    const Window cut = bbox.empty() ? window.empty() ? Window() : parse_window(window)
+                                    : *part_window(whole.open()->info(), window, bbox);
+    part.row += cut.row;
+    part.col += cut.col;
+  } catch (const Error&) {
+    return "";
   }
   return fmt::format("weir read {}{} --window {},{},{},{} --output chunk.npy", shell_word(path),
                      directory > 0 ? fmt::format(" --directory {}", directory) : "", part.col, part.row,

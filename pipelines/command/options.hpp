@@ -32,7 +32,7 @@ struct CommonOptions {
 
 /// Options that say what to read, and which part of it.
 struct InputOptions {
-  std::string path, window, chunk;
+  std::string path, window, bbox, chunk;
   unsigned directory = 0;
 
   void add_to(CLI::App& app);
