@@ -11,8 +11,9 @@
 #include "nodes/raster/assemble_bands.hpp"
 #include "nodes/raster/chunk_nodes.hpp"
 #include "nodes/raster/cut_tiles.hpp"
+#include "nodes/raster/raster_flow.hpp"
 #include "nodes/raster/read_chunks.hpp"
-#include "nodes/raster/stream_plan.hpp"
+#include "nodes/raster/spool_chunks.hpp"
 #include "nodes/raster/write_rows.hpp"
 
 namespace weir {
@@ -34,17 +35,22 @@ RunReport write_rows(std::shared_ptr<const ChunkSource> source, const std::strin
 
   const std::uint64_t run_rows = tiles_per_run(rows.tiles, rows.raw_tile_bytes());
   const CompressTiles copy(rows, run_rows);
-  const auto set = options.concurrency.find("decode");
-  const std::uint64_t slots = limits.engine == Engine::serial    ? 1
-                              : set != options.concurrency.end() ? set->second
-                                                                 : limits.threads;
-  const StreamPlan stream = plan_stream(input_of(*source), rows.tiles, rows.max_tile_bytes(), run_rows,
-                                        limits, source->standing_bytes() + slots * source->local_bytes());
+  GraphSetup setup;
+  setup.limits = limits;
+  setup.concurrency = options.concurrency;
+  setup.files = options.files;
+  RasterFlow& flow = setup.shared<RasterFlow>();
+  flow.add_source(input_of(*source));
+  flow.add_output(path);
+  const std::size_t cut = flow.add_cut(rows.tiles, info.pixel_bytes());
+  flow.add_encoded(cut, [bytes = BufferPool::charge(rows.max_tile_bytes())] { return bytes; });
+  flow.add_standing([&] { return source->standing_bytes() + setup.slots("decode") * source->local_bytes(); });
+  const StreamPlan stream = flow.stream(0, cut);
   auto reads = std::make_shared<std::atomic<std::uint64_t>>(0);
 
   Graph graph(limits);
   auto requests = graph.source<ChunkRequest>(
-      "plan", PlanChunks(stream.bands),
+      "plan", PlanChunks(stream.bands, stream.spool.has_value()),
       {.concurrency = 1,
        .units = stream.bands->units(),
        .items_of_unit = [stream](std::uint64_t unit) { return stream.requests(unit); },
@@ -53,6 +59,7 @@ RunReport write_rows(std::shared_ptr<const ChunkSource> source, const std::strin
                             {.fetch = [stream, bytes = source->fetch_bytes()](
                                           std::uint64_t unit) { return stream.chunk_count(unit) * bytes; },
                              .decode = [stream](std::uint64_t unit) { return stream.block_bytes(unit); }});
+  chunks = spool_chunks(graph, "spool", chunks, stream);
   auto bands = graph.expand<Band>(
       "assemble", chunks, AssembleBands(stream.bands),
       {.items_of_unit = [](std::uint64_t) { return std::uint64_t{1}; },

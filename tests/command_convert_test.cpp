@@ -177,20 +177,35 @@ TEST_CASE("explain runs nothing: it reads no pixels and writes no file") {
 
 TEST_CASE("explain says how often chunks will be read, and the report says the same afterwards") {
   const TemporaryFolder folder;
-  std::vector<std::string> words{
-      "convert",  "terrain:4000x2000:uint8", folder / "out.tif", "--chunk", "1024",       "--tile", "128",
-      "--report", folder / "run.json",       "--memory",         "1K",      "--overwrite"};
-  words[10] = std::to_string(smallest_named(weir(words).err));
-  std::vector<std::string> explain = words;
-  explain.insert(explain.begin(), "explain");
-  const Ended plan = weir(explain);
-  REQUIRE_MESSAGE(plan.code == 0, plan.err);
-  const std::uint64_t reads = pipeline_test::said_number(plan.out, "reads");
-  CHECK(reads > 8);
-  REQUIRE(weir(words).code == 0);
-  const std::string json = text_of(folder / "run.json");
-  CHECK(json_number(json, "source_reads") == static_cast<double>(reads));
-  CHECK(json_number(json, "source_chunks") == 8);
+  for (const std::string spool : {"auto", "none"}) {
+    std::vector<std::string> words{"convert",
+                                   "terrain:4000x2000:uint8",
+                                   folder / "out.tif",
+                                   "--chunk",
+                                   "1024",
+                                   "--tile",
+                                   "128",
+                                   "--spool",
+                                   spool,
+                                   "--report",
+                                   folder / "run.json",
+                                   "--overwrite",
+                                   "--memory",
+                                   "1K"};
+    words.back() = std::to_string(smallest_named(weir(words).err));
+    std::vector<std::string> explain = words;
+    explain.insert(explain.begin(), "explain");
+    const Ended plan = weir(explain);
+    REQUIRE_MESSAGE(plan.code == 0, plan.err);
+    const std::uint64_t reads = pipeline_test::said_number(plan.out, "reads");
+    CHECK((reads > 8) == (spool == "none"));
+    CHECK(contains(plan.out, "spool ") == (spool == "auto"));
+    REQUIRE(weir(words).code == 0);
+    const std::string json = text_of(folder / "run.json");
+    CHECK(json_number(json, "source_reads") == static_cast<double>(reads));
+    CHECK(json_number(json, "source_chunks") == 8);
+    CHECK(folder.names() == std::vector<std::string>{"out.tif", "run.json"});
+  }
 }
 
 TEST_CASE("convert onto itself works with --overwrite, and is refused without") {

@@ -150,6 +150,7 @@ TEST_CASE("where the budget forces second reads there are exactly as many as the
       options.tile_height = options.tile_width = 128;
       options.codec = {CodecId::zstd, 1, DeflateEngine::automatic};
       options.overwrite = true;
+      options.spool = "none";
       options.graph = {.threads = 2, .engine = engine};
       options.graph.memory = smallest_budget(inner, options);
       const auto source = std::make_shared<const WatchedSource>(inner);

@@ -32,6 +32,7 @@ class WriteRowsInstance : public NodeInstance {
                          "rows are strips without a codec: cut with strip, compress with codec none");
     cut_ = in->cut;
     info_ = in->info;
+    flow_.add_output(path_);
     return nullptr;
   }
 

@@ -453,6 +453,29 @@ bool BandPlan::is_kept(const BandUnit& unit, ChunkIndex chunk) const {
   return chunk.row >= band.kept_from || chunk.col >= segment.kept_from;
 }
 
+/// The end of the chunk rows that the band before reads, too.
+std::uint64_t BandPlan::reread_end(const BandUnit& unit) const {
+  if (keeps_rows_ || unit.band == 0) return 0;
+  return row_axis(request_, band_tiles_, false).at(unit.band - 1).end;
+}
+
+bool BandPlan::is_reread(const BandUnit& unit, std::uint64_t chunk_row) const {
+  return chunk_row < reread_end(unit);
+}
+
+bool BandPlan::is_read_again(const BandUnit& unit, std::uint64_t chunk_row) const {
+  if (keeps_rows_ || unit.band + 1 == bands()) return false;
+  return chunk_row >= row_axis(request_, band_tiles_, false).at(unit.band + 1).first;
+}
+
+std::uint64_t BandPlan::most_chunk_rows() const {
+  std::uint64_t most_rows = 0;
+  row_axis(request_, band_tiles_, keeps_rows_).visit_runs([&](const BandGroup& band, auto, auto) {
+    most_rows = std::max(most_rows, band.end - band.first);
+  });
+  return most_rows;
+}
+
 std::uint64_t BandPlan::unit_bytes(const BandUnit& unit) const {
   const auto [band, segment] = groups_of(*this, unit);
   return BandBytes<Direct>(request_, band).unit(segment);
@@ -461,6 +484,11 @@ std::uint64_t BandPlan::unit_bytes(const BandUnit& unit) const {
 std::uint64_t BandPlan::block_bytes(const BandUnit& unit) const {
   const auto [band, segment] = groups_of(*this, unit);
   return BandBytes<Direct>(request_, band).blocks(segment);
+}
+
+std::uint64_t BandPlan::reread_bytes(const BandUnit& unit) const {
+  const auto [band, segment] = groups_of(*this, unit);
+  return Direct(request_, {band.owned_from, reread_end(unit)})(segment.owned_from, segment.end);
 }
 
 std::uint64_t BandPlan::carried_bytes(const BandUnit& unit) const {

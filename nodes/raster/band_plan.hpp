@@ -93,11 +93,21 @@ class BandPlan {
   /// Whether any later unit borrows the chunk that `unit` needs: if not, the handle is dropped after it.
   bool is_kept(const BandUnit& unit, ChunkIndex chunk) const;
 
+  // Where bands do not keep rows, neighbours read the same rows of chunks.
+  /// Whether the band before the unit's reads this row of chunks, too: its chunks are read for a second time.
+  bool is_reread(const BandUnit& unit, std::uint64_t chunk_row) const;
+  /// Whether the band after it will.
+  bool is_read_again(const BandUnit& unit, std::uint64_t chunk_row) const;
+  /// The most rows of chunks that one band needs.
+  std::uint64_t most_chunk_rows() const;
+
   /// Bytes the unit takes at admission: its own chunks decoded (BufferPool::charge each), their stored bytes,
   /// its encoded tiles.
   std::uint64_t unit_bytes(const BandUnit& unit) const;
   /// The part of it that is the unit's own chunks, decoded.
   std::uint64_t block_bytes(const BandUnit& unit) const;
+  /// The part of that which the band before reads, too.
+  std::uint64_t reread_bytes(const BandUnit& unit) const;
   /// Bytes of earlier units that can still be held when all that could be delivered before `unit` is
   /// delivered: chunks kept, tiles waiting for rows above them.
   std::uint64_t carried_bytes(const BandUnit& unit) const;
@@ -107,6 +117,7 @@ class BandPlan {
 
  private:
   Window owned_range(const BandUnit& unit) const;
+  std::uint64_t reread_end(const BandUnit& unit) const;
 
   BandPlanRequest request_;
   std::uint64_t band_tiles_ = 1, segment_tiles_ = 1;

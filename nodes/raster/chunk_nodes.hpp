@@ -13,10 +13,12 @@
 namespace weir {
 
 /// A chunk that a unit reads. A unit that borrows all its chunks sends one request for none, so that those behind
-/// know that it was admitted.
+/// know that it was admitted; and one that the spool has (see SpoolChunks) goes past the source as one for none.
 struct ChunkRequest {
   ChunkIndex chunk;
   bool is_none = false;
+  bool is_spooled = false;
+  std::uint64_t unit = 0;  ///< only where there is a spool
 };
 std::string item_name(const ChunkRequest& request);
 
@@ -47,10 +49,16 @@ inline std::string item_name(const DecodedChunk& chunk) {
 /// Source: the chunks that each unit of a band plan reads, row-major.
 class PlanChunks {
  public:
-  explicit PlanChunks(std::shared_ptr<const BandPlan> plan) : plan_(std::move(plan)) {}
-  void operator()(std::uint64_t unit, Emit<ChunkRequest>& emit) const {
-    const std::vector<ChunkIndex> chunks = plan_->owned_chunks(plan_->unit(unit));
-    for (const ChunkIndex chunk : chunks) emit(ChunkRequest{chunk});
+  /// `has_spool`: chunks that an earlier band read are not read again.
+  explicit PlanChunks(std::shared_ptr<const BandPlan> plan, bool has_spool = false)
+      : plan_(std::move(plan)), has_spool_(has_spool) {}
+  void operator()(std::uint64_t index, Emit<ChunkRequest>& emit) const {
+    const BandUnit unit = plan_->unit(index);
+    const std::vector<ChunkIndex> chunks = plan_->owned_chunks(unit);
+    for (const ChunkIndex chunk : chunks) {
+      const bool is_spooled = has_spool_ && plan_->is_reread(unit, chunk.row);
+      emit(ChunkRequest{chunk, is_spooled, is_spooled, index});
+    }
     if (chunks.empty()) emit(ChunkRequest{{}, true});
   }
   /// How many requests that is.
@@ -60,6 +68,7 @@ class PlanChunks {
 
  private:
   std::shared_ptr<const BandPlan> plan_;
+  bool has_spool_;
 };
 
 /// Gets a chunk's stored bytes; for the I/O lane.

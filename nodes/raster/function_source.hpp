@@ -21,6 +21,8 @@ class FunctionSource : public ChunkSource {
   FunctionSource(RasterInfo info, ChunkGrid grid, Function function);
   /// Even chunks.
   FunctionSource(RasterInfo info, std::uint64_t chunk_height, std::uint64_t chunk_width, Function function);
+  /// A function that does not care: it is called for rows of tiles, see unchunked_grid.
+  FunctionSource(RasterInfo info, Function function);
 
   const RasterInfo& info() const override { return info_; }
   const ChunkGrid& grid() const override { return grid_; }
@@ -31,6 +33,12 @@ class FunctionSource : public ChunkSource {
   ChunkGrid grid_;
   Function function_;
 };
+
+/// The chunks of a raster that has none of its own: `rows` high (a row of tiles, so that no two bands share a chunk)
+/// and as wide as the raster, unless that is more than unchunked_bytes: then as wide as that allows.
+ChunkGrid unchunked_grid(const RasterInfo& info, std::uint64_t rows = 256);
+/// 16 MiB: 256 rows of 16384 float32 pixels. A chunk has to be in memory whole.
+inline constexpr std::uint64_t unchunked_bytes = 16 << 20;
 
 /// The function that FunctionSource wants, out of a function of one sample: `value(row, col, sample)`, in
 /// pixels of the whole raster, converted to the raster's sample type.

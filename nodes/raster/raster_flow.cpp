@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <filesystem>
 #include <limits>
 #include <numeric>
 
@@ -37,7 +38,7 @@ void TilesEdge::need_halo(std::uint64_t pixels) {
   if (on_halo) on_halo(halo);
 }
 
-std::size_t RasterFlow::add_source(const StreamInput& input) {
+std::size_t RasterFlow::add_source(const StreamInput& input, std::string spool) {
   assert(!is_planned_);
   if (!sources_.empty()) {
     const RasterInfo &first = sources_.front().input.info, &info = input.info;
@@ -47,8 +48,12 @@ std::size_t RasterFlow::add_source(const StreamInput& input) {
           fmt::format("one graph reads rasters of one size, and these have {} x {} and {} x {} pixels",
                       first.width, first.height, info.width, info.height));
   }
-  sources_.push_back({.input = input});
+  sources_.push_back({.input = input, .spool = std::move(spool)});
   return sources_.size() - 1;
+}
+
+void RasterFlow::add_output(const std::string& path) {
+  if (output_.empty()) output_ = path;
 }
 
 std::size_t RasterFlow::add_cut(const TileLayout& tiles, std::uint64_t pixel_bytes) {
@@ -92,6 +97,21 @@ const std::shared_ptr<const BandPlan>& RasterFlow::bands(std::size_t source) {
 const std::shared_ptr<const TileRuns>& RasterFlow::runs(std::size_t cut) {
   plan();
   return cuts_[cut].runs;
+}
+
+std::optional<Spool> RasterFlow::spool_of(std::size_t index) const {
+  const Source& source = sources_[index];
+  if (source.spool == "none" || source.bands->reads() == source.input.grid.count()) return {};
+  namespace fs = std::filesystem;
+  std::error_code ignored;  // then the working folder it is
+  fs::path path = output_.empty() ? fs::temp_directory_path(ignored) / "weir" : fs::path(output_);
+  if (source.spool != "auto") path = fs::path(source.spool) / path.filename();
+  return Spool{path.string() + (index == 0 ? ".spool" : fmt::format(".spool{}", index)), setup_->files};
+}
+
+StreamPlan RasterFlow::stream(std::size_t source, std::size_t cut) {
+  plan();
+  return {sources_[source].bands, cuts_[cut].runs, spool_of(source)};
 }
 
 TileLayout RasterFlow::common_tiles() const {
@@ -184,7 +204,7 @@ void RasterFlow::plan() {
 std::string RasterFlow::explain() {
   plan();
   std::string text;
-  for (const Source& source : sources_) text += StreamPlan{source.bands, cuts_.front().runs}.explain();
+  for (std::size_t i = 0; i < sources_.size(); ++i) text += stream(i, 0).explain();
   return text;
 }
 

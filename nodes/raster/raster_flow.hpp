@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -57,7 +58,10 @@ class RasterFlow {
   // While nodes are described. Bytes that depend on the halo or the length of runs are functions, called when
   // the plan is made.
   using Bytes = std::function<std::uint64_t()>;
-  std::size_t add_source(const StreamInput& input);
+  /// `spool`: "auto", "none" or a folder; see spool_parameter.
+  std::size_t add_source(const StreamInput& input, std::string spool = "auto");
+  /// A file that the graph writes. Spools are made beside the first one.
+  void add_output(const std::string& path);
   /// The same cut for the same tiles, whichever source they are of: so the items of two rasters can be
   /// joined.
   std::size_t add_cut(const TileLayout& tiles, std::uint64_t pixel_bytes);
@@ -75,6 +79,8 @@ class RasterFlow {
   // Afterwards. Throw a usage Error where the budget is too small, naming the smallest that works.
   const std::shared_ptr<const BandPlan>& bands(std::size_t source);
   const std::shared_ptr<const TileRuns>& runs(std::size_t cut);
+  /// The same with the source's spool, where chunks have to be read again.
+  StreamPlan stream(std::size_t source, std::size_t cut);
   /// True the first time: the node that declares what units of this source carry over.
   bool claim_carried(std::size_t source) { return !std::exchange(sources_[source].is_claimed, true); }
   /// The whole plan in words.
@@ -89,6 +95,7 @@ class RasterFlow {
   };
   struct Source {
     StreamInput input;
+    std::string spool = "auto";
     std::uint64_t halo = 0;
     std::shared_ptr<const BandPlan> bands = nullptr;
     bool is_claimed = false;
@@ -97,11 +104,13 @@ class RasterFlow {
   BandPlanRequest request_of(std::size_t source, const TileLayout& tiles, std::uint64_t available) const;
   void plan();
   bool choose_shape(const std::vector<BandPlanRequest>& requests, std::uint64_t available);
+  std::optional<Spool> spool_of(std::size_t source) const;
 
   const GraphSetup* setup_;
   std::vector<Source> sources_;
   std::vector<Cut> cuts_;
   std::vector<Bytes> standing_;
+  std::string output_;  ///< empty: none was told
   bool is_planned_ = false;
 };
 

@@ -14,6 +14,7 @@
 #include "nodes/raster/map_tiles.hpp"
 #include "nodes/raster/read_chunks.hpp"
 #include "nodes/raster/sample_rows.hpp"
+#include "nodes/raster/spool_chunks.hpp"
 #include "nodes/raster/terrain_source.hpp"
 #include "nodes/raster/window_source.hpp"
 
@@ -35,15 +36,17 @@ const Edge& edge(const std::shared_ptr<EdgeInfo>& info) {
 
 class SourceInstance : public NodeInstance {
  public:
-  SourceInstance(std::string name, std::shared_ptr<const ChunkSource> source, GraphSetup& setup)
+  SourceInstance(std::string name, std::shared_ptr<const ChunkSource> source, std::string spool,
+                 GraphSetup& setup)
       : name_(std::move(name)),
         source_(std::move(source)),
+        spool_(std::move(spool)),
         flow_(setup.shared<RasterFlow>()),
         setup_(setup) {}
 
   std::shared_ptr<EdgeInfo> describe(std::span<const std::shared_ptr<EdgeInfo>>) override {
     auto out = std::make_shared<ChunksEdge>();
-    out->source = number_ = flow_.add_source(input_of(*source_));
+    out->source = number_ = flow_.add_source(input_of(*source_), spool_);
     out->info = source_->info();
     flow_.add_standing([this] {
       return source_->standing_bytes() + setup_.slots(stage_name(name_, "decode")) * source_->local_bytes();
@@ -52,19 +55,19 @@ class SourceInstance : public NodeInstance {
   }
 
   AnyOutput add_to(Graph& graph, std::span<const AnyOutput>) override {
-    const std::shared_ptr<const BandPlan> plan = flow_.bands(number_);
+    const StreamPlan plan = flow_.stream(number_, 0);
     auto requests = graph.source<ChunkRequest>(
-        stage_name(name_, "plan"), PlanChunks(plan),
+        stage_name(name_, "plan"), PlanChunks(plan.bands, plan.spool.has_value()),
         {.concurrency = 1,
-         .units = plan->units(),
-         .items_of_unit = [plan](std::uint64_t unit) { return PlanChunks::items(*plan, unit); },
+         .units = plan.bands->units(),
+         .items_of_unit = [plan](std::uint64_t unit) { return plan.requests(unit); },
          .standing_bytes = source_->standing_bytes()});
-    return read_chunks(
-        graph, requests, source_, reads_,
-        {.fetch = [plan, bytes = source_->fetch_bytes()](
-                      std::uint64_t unit) { return plan->owned_count(plan->unit(unit)) * bytes; },
-         .decode = [plan](std::uint64_t unit) { return plan->block_bytes(plan->unit(unit)); }},
-        name_ + ".");
+    auto chunks = read_chunks(graph, requests, source_, reads_,
+                              {.fetch = [plan, bytes = source_->fetch_bytes()](
+                                            std::uint64_t unit) { return plan.chunk_count(unit) * bytes; },
+                               .decode = [plan](std::uint64_t unit) { return plan.block_bytes(unit); }},
+                              name_ + ".");
+    return spool_chunks(graph, stage_name(name_, "spool"), chunks, plan);
   }
 
   void finish(RunReport& report) override {
@@ -78,6 +81,7 @@ class SourceInstance : public NodeInstance {
  private:
   std::string name_;
   std::shared_ptr<const ChunkSource> source_;
+  std::string spool_;
   RasterFlow& flow_;
   GraphSetup& setup_;
   std::size_t number_ = 0;
@@ -158,101 +162,6 @@ class CutInstance : public NodeInstance {
   bool is_planar_;
   RasterFlow& flow_;
   std::size_t source_ = 0, cut_ = 0;
-};
-
-// ---- kernels
-
-class KernelInstance : public NodeInstance {
- public:
-  KernelInstance(std::string name, std::shared_ptr<TileKernel> kernel, GraphSetup& setup)
-      : name_(std::move(name)),
-        kernel_(std::move(kernel)),
-        flow_(setup.shared<RasterFlow>()),
-        setup_(setup) {}
-
-  std::shared_ptr<EdgeInfo> describe(std::span<const std::shared_ptr<EdgeInfo>> inputs) override {
-    std::vector<RasterInfo> infos;
-    std::vector<std::shared_ptr<TilesEdge>> upstream;
-    for (const auto& input : inputs) {
-      upstream.push_back(std::dynamic_pointer_cast<TilesEdge>(input));
-      infos.push_back(upstream.back()->info);
-    }
-    for (const RasterInfo& info : infos) require_arithmetic("compute", info);
-    const TilesEdge& first = *upstream.front();
-    for (const auto& input : upstream)
-      if (input->cut != first.cut)
-        throw Error::usage("join", "the inputs", "they are cut into different tiles");
-    if (first.tiles.planes > 1)
-      throw Error::usage("compute", "tiles of one sample each",
-                         "a kernel takes all samples of a pixel: cut with interleave: pixel");
-    mapping_.kernel = kernel_;
-    mapping_.inputs = infos;
-    mapping_.output = kernel_->describe(infos);
-    assert(mapping_.output.height == first.info.height && mapping_.output.width == first.info.width);
-    mapping_.tiles = first.tiles;
-
-    out_ = std::make_shared<TilesEdge>();
-    out_->cut = flow_.add_cut(first.tiles, mapping_.output.pixel_bytes());
-    out_->info = mapping_.output;
-    out_->tiles = first.tiles;
-    out_->is_strips = first.is_strips;
-    out_->on_halo = [upstream, of_kernel = kernel_->halo()](std::uint64_t halo) {
-      for (const auto& input : upstream) input->need_halo(halo + of_kernel);
-    };
-    out_->on_halo(0);
-    flow_.add_transient(out_->cut, [this] { return mapping().tile_bytes(); });
-    compute_name_ = infos.size() > 1 ? stage_name(name_, "compute") : name_;
-    flow_.add_standing([this] { return setup_.slots(compute_name_) * mapping().slot_bytes(); });
-    return out_;
-  }
-
-  /// The inputs as one stream of tuples.
-  template <std::size_t... I>
-  auto joined(Graph& graph, std::span<const AnyOutput> inputs, std::index_sequence<I...>) {
-    return graph.join(stage_name(name_, "join"), inputs[I].as<TileRun>()...);
-  }
-
-  AnyOutput add_to(Graph& graph, std::span<const AnyOutput> inputs) override {
-    switch (inputs.size()) {
-      case 1:
-        return map(graph, inputs[0].as<TileRun>());
-      case 2:
-        return map(graph, joined(graph, inputs, std::make_index_sequence<2>{}));
-      case 3:
-        return map(graph, joined(graph, inputs, std::make_index_sequence<3>{}));
-      default:
-        return map(graph, joined(graph, inputs, std::make_index_sequence<4>{}));
-    }
-  }
-
- private:
-  /// With what is only known when all nodes are described.
-  TileMapping mapping() const {
-    TileMapping mapping = mapping_;
-    mapping.halo = out_->halo;
-    mapping.run_tiles = flow_.run_tiles(out_->cut);
-    return mapping;
-  }
-
-  template <class In>
-  Output<TileRun> map(Graph& graph, Output<In> input) {
-    const std::shared_ptr<const BandPlan> plan = flow_.bands(0);
-    const std::shared_ptr<const TileRuns> runs = flow_.runs(out_->cut);
-    const TileMapping mapping = this->mapping();
-    return graph.transform<TileRun>(compute_name_, input, MapTiles(mapping),
-                                    {.buffer_bytes_of_unit =
-                                         [plan, runs, bytes = mapping.tile_bytes()](std::uint64_t unit) {
-                                           return runs->tile_count(plan->unit(unit)) * bytes;
-                                         },
-                                     .slot_bytes = mapping.slot_bytes()});
-  }
-
-  std::string name_, compute_name_;
-  std::shared_ptr<TileKernel> kernel_;
-  RasterFlow& flow_;
-  GraphSetup& setup_;
-  TileMapping mapping_;
-  std::shared_ptr<TilesEdge> out_;
 };
 
 // ---- sinks of pixels
@@ -363,30 +272,13 @@ NodeType source_node_type(NodeType type, OpenSource open, bool fetches) {
   type.parameters.push_back({.name = "bbox",
                              .help = "only the pixels that touch this box: minx,miny,maxx,maxy",
                              .unit = "of the CRS"});
+  type.parameters.push_back(spool_parameter());
   type.make = [open = std::move(open)](const std::string& name, const Parameters& parameters,
                                        GraphSetup& setup) {
     std::shared_ptr<const ChunkSource> source = open(parameters, setup);
     source = part_of(std::move(source), parameters.has("window") ? parameters.text("window") : "",
                      parameters.has("bbox") ? parameters.text("bbox") : "");
-    return std::make_unique<SourceInstance>(name, std::move(source), setup);
-  };
-  return type;
-}
-
-NodeType kernel_node_type(NodeType type, MakeKernel make) {
-  if (type.inputs.empty()) type.inputs = {tiles_in};
-  for (Port& input : type.inputs) input.type = tiles_in.type;
-  assert(type.inputs.size() <= 4);
-  type.output = Port{"output", tiles_in.type, "the computed tiles"};
-  type.stages =
-      type.inputs.size() > 1 ? std::vector<std::string>{"join", "compute"} : std::vector<std::string>{""};
-  if (type.bytes.empty())
-    type.bytes =
-        "per tile: its computed pixels; per thread: the pixels of a run of tiles with their halo, of each "
-        "input";
-  type.make = [make = std::move(make)](const std::string& name, const Parameters& parameters,
-                                       GraphSetup& setup) {
-    return std::make_unique<KernelInstance>(name, make(parameters), setup);
+    return std::make_unique<SourceInstance>(name, std::move(source), parameters.text("spool"), setup);
   };
   return type;
 }

@@ -5,15 +5,18 @@
 #include <algorithm>
 
 #include "framework/bytes.hpp"
-#include "framework/error.hpp"
-#include "framework/recording.hpp"
 #include "nodes/raster/chunk_nodes.hpp"
+#include "nodes/raster/spool_chunks.hpp"
 
 namespace weir {
 
 StreamInput input_of(const ChunkSource& source) {
   return {source.info(),           source.grid(),        source.fetch_bytes(),
           source.standing_bytes(), source.local_bytes(), source.excess_bytes()};
+}
+
+std::uint64_t StreamPlan::reads() const {
+  return spool ? bands->request().chunks.count() : bands->reads();
 }
 
 std::uint64_t StreamPlan::requests(std::uint64_t unit) const {
@@ -25,7 +28,11 @@ std::uint64_t StreamPlan::chunk_count(std::uint64_t unit) const {
 }
 
 std::uint64_t StreamPlan::block_bytes(std::uint64_t unit) const {
-  return bands->block_bytes(bands->unit(unit));
+  return bands->block_bytes(bands->unit(unit)) - spooled_bytes(unit);
+}
+
+std::uint64_t StreamPlan::spooled_bytes(std::uint64_t unit) const {
+  return spool ? bands->reread_bytes(bands->unit(unit)) : 0;
 }
 
 std::uint64_t StreamPlan::run_count(std::uint64_t unit) const {
@@ -61,12 +68,16 @@ std::string StreamPlan::explain() const {
                       plan.band_tiles() == 1 ? "" : "s");
   text += fmt::format("segments    {} a band, of {} tile column{}\n", plan.segments(), plan.segment_tiles(),
                       plan.segment_tiles() == 1 ? "" : "s");
-  text += fmt::format("reads       {} for {} chunks: {:.3g} per chunk\n", plan.reads(), chunks.count(),
-                      static_cast<double>(plan.reads()) / static_cast<double>(chunks.count()));
+  text += fmt::format("reads       {} for {} chunks: {:.3g} per chunk\n", reads(), chunks.count(),
+                      static_cast<double>(reads()) / static_cast<double>(chunks.count()));
+  if (spool)
+    text += fmt::format("spool       {} chunks come back from a nameless file of at most {}, {}\n",
+                        plan.reads() - reads(), format_bytes(spool_file_bytes(plan)), spool->path);
   if (plan.reads() > chunks.count())
-    text +=
-        "            (what could be kept between units does not fit the memory; more memory means fewer "
-        "reads)\n";
+    text += fmt::format(
+        "            (what could be kept between bands does not fit the memory; more memory means fewer "
+        "{})\n",
+        spool ? "of these" : "reads");
   return text;
 }
 
@@ -77,32 +88,6 @@ std::uint64_t tiles_per_run(const TileLayout& tiles, std::uint64_t raw_tile_byte
       std::max<std::uint64_t>(enough / std::max<std::uint64_t>(raw_tile_bytes, 1), 1);
   const bool is_vertical = tiles.tile_cols() == 1 && tiles.planes == 1;
   return std::min(wanted, is_vertical ? tiles.tile_rows() : tiles.tile_cols());
-}
-
-StreamPlan plan_stream(const StreamInput& input, const TileLayout& tiles, std::uint64_t max_tile_bytes,
-                       std::uint64_t run_tiles, const GraphOptions& limits, std::uint64_t standing) {
-  if (limits.recording != nullptr) standing += limits.recording->bytes();
-  BandPlanRequest request;
-  request.chunks = input.grid;
-  request.pixel_bytes = input.info.block_pixel_bytes();
-  request.fetch_bytes = input.transient_bytes;
-  request.excess_bytes = input.excess_bytes;
-  request.tiles = tiles;
-  request.tile_bytes = BufferPool::charge(max_tile_bytes);  // a run of several takes no more
-  request.run_tiles = run_tiles;
-  // One per thread, one being read and one being written.
-  request.units_wanted = std::min<std::uint64_t>(limits.tokens, limits.threads + 2);
-  request.available = limits.memory > standing ? limits.memory - standing : 0;
-  auto bands = std::make_shared<const BandPlan>(BandPlan::make(request));
-  if (!bands->fits()) {
-    const std::uint64_t smallest = standing + BandPlan::smallest_available(request);
-    throw Error::usage(
-        "stream", "the raster",
-        fmt::format("a memory budget of {} ({} bytes) is too small; the smallest that works is {} ({} bytes)",
-                    format_bytes(limits.memory), limits.memory, format_bytes(smallest), smallest));
-  }
-  auto runs = std::make_shared<const TileRuns>(bands, run_tiles);
-  return {std::move(bands), std::move(runs)};
 }
 
 }  // namespace weir

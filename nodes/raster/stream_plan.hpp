@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "framework/file.hpp"
 #include "framework/graph.hpp"
 #include "nodes/raster/band_plan.hpp"
 #include "nodes/raster/chunk_source.hpp"
@@ -24,15 +26,24 @@ struct StreamInput {
 };
 StreamInput input_of(const ChunkSource& source);
 
+/// Where chunks wait that later bands need again and the memory cannot hold; see SpoolChunks.
+struct Spool {
+  std::string path;  ///< what messages call the file, which never has a name
+  FileSystem* files = &FileSystem::real();
+};
+
 /// The bytes and counts of a raster streamed as tiles, in the terms of NodeOptions: bands planned for a budget, runs of
 /// tiles, and what each step takes per unit. Cheap to copy.
 struct StreamPlan {
   std::shared_ptr<const BandPlan> bands;
   std::shared_ptr<const TileRuns> runs;
+  std::optional<Spool> spool = std::nullopt;
 
+  std::uint64_t reads() const;                            ///< of the source, by the whole run
   std::uint64_t requests(std::uint64_t unit) const;       ///< chunk requests, at least 1
   std::uint64_t chunk_count(std::uint64_t unit) const;    ///< chunks that the unit reads
-  std::uint64_t block_bytes(std::uint64_t unit) const;    ///< charge of their blocks
+  std::uint64_t block_bytes(std::uint64_t unit) const;    ///< charge of their blocks, without spooled ones
+  std::uint64_t spooled_bytes(std::uint64_t unit) const;  ///< charge of blocks that come from the spool
   std::uint64_t run_count(std::uint64_t unit) const;      ///< runs of tiles
   std::uint64_t encoded_bytes(std::uint64_t unit) const;  ///< charge of encoded tiles
   std::uint64_t carried_bytes(std::uint64_t unit) const;
@@ -44,10 +55,5 @@ struct StreamPlan {
 
 /// Tiles that travel as one item, so that it carries enough work.
 std::uint64_t tiles_per_run(const TileLayout& tiles, std::uint64_t raw_tile_bytes);
-
-/// Plans for `limits`, resolved, of whose memory `standing` bytes are taken. Throws a usage Error where no plan fits, naming
-/// the smallest memory that works.
-StreamPlan plan_stream(const StreamInput& input, const TileLayout& tiles, std::uint64_t max_tile_bytes,
-                       std::uint64_t run_tiles, const GraphOptions& limits, std::uint64_t standing);
 
 }  // namespace weir

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "framework/file.hpp"
 #include "framework/graph.hpp"
@@ -13,7 +14,9 @@
 #include "nodes/codecs/predictor.hpp"
 #include "nodes/raster/chunk_nodes.hpp"
 #include "nodes/raster/georeferencing_edit.hpp"
+#include "nodes/raster/raster_flow.hpp"
 #include "nodes/raster/stream_plan.hpp"
+#include "nodes/raster/tile_kernel.hpp"
 #include "nodes/tiff/tiff_output_layout.hpp"
 
 namespace weir {
@@ -32,6 +35,13 @@ struct GeotiffOptions {
   GeoreferencingEdit georeferencing;  ///< in place of the source's
   TiffOutputLayout::BigTiff big = TiffOutputLayout::BigTiff::automatic;
   bool overwrite = false;
+  /// Computed on the tiles before they are encoded, each on what the one before it made: Slope, FocalMean, any
+  /// function (function_kernel.hpp). Each source chunk is still read once. Describing them is a part of planning, so
+  /// they are for one stream. Nodes: kernel1, kernel2, ...
+  std::vector<std::shared_ptr<TileKernel>> kernels = {};
+  /// Where chunks wait that the memory cannot keep for the next rows: "auto": a nameless file beside the output;
+  /// "none": they are read again; else a folder.
+  std::string spool = "auto";
   std::map<std::string, unsigned>
       concurrency;  ///< by node; for nodes of the graph that the stream is part of
   FileSystem* files = &FileSystem::real();
@@ -41,11 +51,13 @@ struct GeotiffOptions {
 /// chunks. What lies between is the caller's: nodes that make one DecodedChunk of each ChunkRequest, whose block
 /// covers the chunk's window in the raster's sample type, and which pass requests for no chunk through.
 ///
-///   plan ──► (the caller's nodes) ──► assemble ──► cut ──► compress ──► tif
+///   plan ──► (the caller's nodes) ──► (spool) ──► assemble ──► cut ──► (kernel1 ...) ──► compress ──► tif
 ///
 ///   plan      ChunkRequest   the chunks that a unit of the band plan reads
+///   spool     DecodedChunk   kept on disk for later bands, where the memory cannot
 ///   assemble  Band           handles of all chunks that the unit's tiles touch, some of them kept from earlier units
 ///   cut       TileRun        which tiles travel together
+///   kernel1   TileRun        options.kernels: computed from the band, halo and all
 ///   compress  EncodedTiles   cut out of the band, predictor, codec: one task
 ///   tif                      appended in file order; directory, sync and name at the end
 class GeotiffStream {
@@ -71,6 +83,8 @@ class GeotiffStream {
   Graph& graph_;
   std::string path_;
   GeotiffOptions options_;
+  std::unique_ptr<GraphSetup> setup_;  ///< holds the RasterFlow
+  std::vector<std::unique_ptr<NodeInstance>> kernels_;
   TiffOutputLayout layout_;
   CodecSpec codec_;
   StreamPlan plan_;

@@ -53,6 +53,7 @@ class WriteInstance : public NodeInstance {
     layout_.max_tile_bytes = encoding.max_tile_bytes();
     check(layout_);
     flow_.add_standing([this] { return TiffWriter::standing_bytes(layout_); });
+    flow_.add_output(path_);
     return nullptr;
   }
 

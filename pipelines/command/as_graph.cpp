@@ -101,7 +101,9 @@ GraphFile convert_as_graph(const InputOptions& input, const std::string& output,
   if (options.overwrite) set(tif, "overwrite", "true");
   for (const auto& [name, value] : to_parameters(options.georeferencing)) set(tif, name, value);
 
-  graph.nodes = {source_of(input), node_of("assemble", "assemble_bands", "in"), cut, compress, tif};
+  GraphNode in = source_of(input);
+  if (options.spool != "auto") set(in, "spool", options.spool);
+  graph.nodes = {in, node_of("assemble", "assemble_bands", "in"), cut, compress, tif};
   set_concurrency(graph, options.concurrency);
   return graph;
 }

@@ -20,7 +20,7 @@ struct ConvertOptions {
   CommonOptions common;
   std::string output, compress = "deflate", engine = "auto", predictor = "auto", tile = "256",
                       bigtiff = "auto", interleave = "pixel";
-  std::string nodata;
+  std::string nodata, spool = "auto";
   std::vector<std::string> metadata, bands;
   PlaceOptions place;
   std::optional<int> level;
@@ -67,6 +67,7 @@ WriteGeotiffOptions write_options(const ConvertOptions& options) {
   for (const std::string& item : options.metadata) write.metadata.push_back(parse_metadata_item(item));
   for (const std::string& band : options.bands)
     for (MetadataItem& item : parse_band_items(band)) write.metadata.push_back(std::move(item));
+  write.spool = options.spool;
   write.overwrite = options.common.overwrite;
   write.graph = options.common.graph();
   write.concurrency = options.common.concurrency();
@@ -115,6 +116,10 @@ Action add_convert(CLI::App& app, bool explain) {
                    "N:name=...,unit=...,scale=...,offset=... of band N, from 1; repeatable")
       ->option_text("BAND")
       ->allow_extra_args(false);
+  convert
+      ->add_option("--spool", options->spool,
+                   "Where chunks wait that do not fit the memory: auto, none or FOLDER")
+      ->option_text("S");
   choice("--bigtiff", options->bigtiff, "auto, yes or no", "B", {"auto", "yes", "no"});
   options->place.add_to(*convert);
   options->common.add_to(*convert);
