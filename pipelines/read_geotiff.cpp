@@ -7,7 +7,7 @@
 #include "framework/error.hpp"
 #include "nodes/raster/read_chunks.hpp"
 #include "nodes/raster/scatter_chunk.hpp"
-#include "nodes/tiff/tiff_source.hpp"
+#include "nodes/tiff/open_tiff.hpp"
 
 namespace weir {
 
@@ -40,7 +40,8 @@ RunReport read_region(std::shared_ptr<const ChunkSource> source, const Window& w
   auto chunks = read_chunks(graph, requests, source, reads,
                             {.fetch = [bytes = source->fetch_bytes()](std::uint64_t) { return bytes; },
                              .decode = [decode_bytes](std::uint64_t) { return decode_bytes; }});
-  graph.sink("scatter", chunks, ScatterChunk(window, target.data, target.strides));
+  graph.sink("scatter", chunks,
+             ScatterChunk(window, target.data, target.strides, target.mask, target.mask_row_stride));
   for (const auto& [node, concurrency] : options.concurrency) graph.set_concurrency(node, concurrency);
 
   RunReport report = graph.run(run);
@@ -52,7 +53,9 @@ RunReport read_region(std::shared_ptr<const ChunkSource> source, const Window& w
 
 RunReport read_geotiff(const std::string& path, const Window& window, const ReadTarget& target,
                        const ReadOptions& options, const RunOptions& run) {
-  return read_region(std::make_shared<const TiffSource>(path), window, target, options, run);
+  TiffOpenOptions open;
+  open.with_mask = target.mask != nullptr;
+  return read_region(open_tiff(path, open), window, target, options, run);
 }
 
 }  // namespace weir

@@ -19,6 +19,10 @@ namespace weir {
 struct ReadTarget {
   std::byte* data = nullptr;
   PixelStrides strides;
+  /// Where not nullptr: a byte per pixel, 255 where it is valid, 0 where it is masked; all valid where the raster has no
+  /// mask.
+  std::byte* mask = nullptr;
+  std::size_t mask_row_stride = 0;
 };
 
 struct ReadOptions {
@@ -32,7 +36,7 @@ struct ReadOptions {
 RunReport read_region(std::shared_ptr<const ChunkSource> source, const Window& window,
                       const ReadTarget& target, const ReadOptions& options = {}, const RunOptions& run = {});
 
-/// The same for a TIFF file.
+/// The same for a TIFF file, with its mask where the target wants one (open_tiff).
 RunReport read_geotiff(const std::string& path, const Window& window, const ReadTarget& target,
                        const ReadOptions& options = {}, const RunOptions& run = {});
 

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "framework/recording.hpp"
+#include "nodes/raster/array_source.hpp"
 #include "nodes/raster/focal_mean.hpp"
 #include "nodes/raster/normalized_difference.hpp"
 #include "nodes/raster/slope.hpp"
@@ -196,6 +197,66 @@ TEST_CASE("read, assemble, cut, compress and write as nodes make the file that w
     at_many_budgets(registry, steps({{"strip", "7"}}, "lzw"),
                     [&](const RunReport&) { CHECK(file_bytes(out) == right); });
   }
+}
+
+TEST_CASE(
+    "masked pixels have no data for kernels and statistics; where nothing can say so, that is refused") {
+  const TemporaryFolder folder;
+  const std::string out = folder / "out.tif";
+  WriteGeotiffOptions options;
+  options.tile_height = options.tile_width = 64;
+  options.codec.id = CodecId::zstd;
+  Bytes mask(200 * 300, std::byte{255});
+  for (std::size_t i = 0; i < mask.size(); i += 7 + i % 5) mask[i] = std::byte{0};
+  const auto registry_of = [&](const Raster& raster) {
+    ArrayView view = interleaved_view(raster.pixels.data(), raster.info);
+    view.mask = mask.data();
+    view.mask_row_stride = 300;
+    return Arrays{{std::make_shared<const ArraySource>(view, 90, 130)}}.registry();
+  };
+  const auto steps = [&](const std::string& kernel) {
+    return std::vector<Step>{{"in", "array", {{"number", "0"}}},
+                             {"bands", "assemble_bands", {}, {"in"}},
+                             {"cut", "cut_tiles", {{"tile", "64"}}, {"bands"}},
+                             {"kernel", kernel, {}, {"cut"}},
+                             {"pack", "compress_tiles", {{"codec", "zstd"}}, {"kernel"}},
+                             {"tif", "write_tiff", {{"path", out}}, {"pack"}}};
+  };
+  Raster raster = made_raster(200, 300, SampleType::float32);
+  Raster holes = raster;
+  for (std::size_t i = 0; i < mask.size(); ++i) {
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    if (mask[i] == std::byte{0}) std::memcpy(&holes.pixels[i * 4], &nan, 4);
+  }
+  Bytes right = file_of(computed<Slope>({&holes}, {}), options);
+  at_many_budgets(registry_of(raster), steps("slope"),
+                  [&](const RunReport&) { CHECK(file_bytes(out) == right); });
+
+  raster = made_raster(200, 300, SampleType::int16, 2);
+  CHECK(contains(
+      reason_of([&] { const Made made(registry_of(raster), steps("focal_mean"), {}); }, ErrorKind::usage),
+      "cannot compute masked pixels: the raster has a mask and no nodata value"));
+  raster.info.nodata = "-5";
+  holes = raster;
+  for (std::size_t i = 0; i < mask.size(); ++i) {
+    const std::int16_t nodata[] = {-5, -5};
+    if (mask[i] == std::byte{0}) std::memcpy(&holes.pixels[i * 4], nodata, 4);
+  }
+  right = file_of(computed<FocalMean>({&holes}, {}), options);
+  at_many_budgets(registry_of(raster), steps("focal_mean"),
+                  [&](const RunReport&) { CHECK(file_bytes(out) == right); });
+
+  const auto statistics_of = [&](const Registry& registry) {
+    Made made(registry,
+              {{"in", "array", {{"number", "0"}}},
+               {"bands", "assemble_bands", {}, {"in"}},
+               {"cut", "cut_tiles", {}, {"bands"}},
+               {"count", "statistics", {{"path", folder / "s.json"}}, {"cut"}}},
+              {.memory = 64 * mebibyte});
+    made.run();
+    return file_bytes(folder / "s.json");
+  };
+  CHECK(statistics_of(registry_of(raster)) == statistics_of(Arrays{{source_of(holes, 64, 64)}}.registry()));
 }
 
 TEST_CASE("a stencil between cut and compress is what it is on the whole raster, and reads each chunk once") {

@@ -16,6 +16,7 @@
 #include "framework/error.hpp"
 #include "nodes/tiff/tiff_source.hpp"
 #include "tests/memory_tiff.hpp"
+#include "tests/tiff_helpers.hpp"
 
 // What the tests of TiffSource share: files that libtiff makes in memory, whole rasters out of chunks, and
 // ways to break a file.
@@ -191,10 +192,6 @@ inline std::string error_of(const Bytes& file, const TiffReadOptions& options = 
   } catch (const Error& error) {
     return error.what();
   }
-}
-
-inline bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 /// All pixels as libtiff reads them, interleaved.

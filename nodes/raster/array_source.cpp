@@ -19,6 +19,7 @@ ArrayView planar_view(const void* data, RasterInfo info) {
 }
 
 ArraySource::ArraySource(ArrayView array, ChunkGrid grid) : array_(std::move(array)), grid_(std::move(grid)) {
+  array_.info.has_mask = array_.mask != nullptr;
   check_grid(array_.info, grid_);
   if (array_.data == nullptr) throw Error::usage("read", "the array", "it has no data");
 }
@@ -30,11 +31,18 @@ Block ArraySource::decode(ChunkIndex chunk, Buffer, Local*, const Context& conte
   const Window window = grid_.window(chunk);
   const RasterInfo& info = array_.info;
   Block block = interleaved_block(window, info.type, info.samples,
-                                  context.buffer(window.height * window.width * info.pixel_bytes()));
+                                  context.buffer(window.height * window.width * info.block_pixel_bytes()));
   const PixelStrides from{array_.row_stride, array_.pixel_stride, array_.sample_stride};
   const PixelStrides to{block.row_stride, block.pixel_stride, block.sample_stride};
   copy_pixels(array_.data + window.row * from.row + window.col * from.pixel, from, block.data.data(), to,
               window.height, window.width, info.samples, bytes_of(info.type));
+  if (array_.mask != nullptr) {
+    block.mask_offset = window.height * window.width * info.pixel_bytes();
+    block.mask_row_stride = window.width;
+    copy_pixels(array_.mask + window.row * array_.mask_row_stride + window.col,
+                {array_.mask_row_stride, 1, 1}, block.mask_at(0, 0), interleaved_strides(window.width, 1, 1),
+                window.height, window.width, 1, 1);
+  }
   return block;
 }
 

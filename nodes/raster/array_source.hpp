@@ -14,6 +14,10 @@ struct ArrayView {
   const std::byte* data = nullptr;  ///< not owned
   RasterInfo info;
   std::size_t row_stride = 0, pixel_stride = 0, sample_stride = 0;
+  /// A byte per pixel, 255 where it is valid and 0 where it is masked; nullptr: there is no mask. Not owned, kept as the
+  /// data is.
+  const std::byte* mask = nullptr;
+  std::size_t mask_row_stride = 0;
 };
 
 /// An array with the samples of a pixel back to back, and rows without a gap.

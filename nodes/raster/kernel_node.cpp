@@ -5,6 +5,7 @@
 
 #include "framework/error.hpp"
 #include "nodes/raster/map_tiles.hpp"
+#include "nodes/raster/masked_pixels.hpp"
 #include "nodes/raster/raster_flow.hpp"
 #include "nodes/raster/raster_nodes.hpp"
 #include "nodes/raster/sample_rows.hpp"
@@ -28,7 +29,10 @@ class KernelInstance : public NodeInstance {
       assert(upstream.back() != nullptr);  // port types were checked
       infos.push_back(upstream.back()->info);
     }
-    for (const RasterInfo& info : infos) require_arithmetic("compute", info);
+    for (const RasterInfo& info : infos) {
+      require_arithmetic("compute", info);
+      require_value_for_masked("compute", info);
+    }
     const TilesEdge& first = *upstream.front();
     for (const auto& input : upstream)
       if (input->cut != first.cut)
@@ -38,6 +42,7 @@ class KernelInstance : public NodeInstance {
                          "a kernel takes all samples of a pixel: cut with interleave: pixel");
     mapping_.kernel = kernel_;
     mapping_.inputs = infos;
+    for (RasterInfo& info : infos) info.has_mask = false;  // a kernel sees masked pixels as ones without data
     mapping_.output = kernel_->describe(infos);
     assert(mapping_.output.height == first.info.height && mapping_.output.width == first.info.width);
     mapping_.tiles = first.tiles;

@@ -5,6 +5,7 @@
 
 #include "framework/error.hpp"
 #include "nodes/raster/cut_tile.hpp"
+#include "nodes/raster/masked_pixels.hpp"
 
 namespace weir {
 
@@ -85,7 +86,7 @@ TileRun MapTiles::compute(std::span<const TileRun* const> runs, Local& local, co
 PixelView pixels_of(const Band& band, const Window& window, const RasterInfo& info, const Scratch& scratch,
                     ScratchBlock& gathered, std::uint64_t most_pixels) {
   for (const auto& block : band.blocks)
-    if (intersect(block->window, window) == window)
+    if (!info.has_mask && intersect(block->window, window) == window)
       return {block->at(window.row - block->window.row, window.col - block->window.col),
               window,
               block->type,
@@ -97,6 +98,7 @@ PixelView pixels_of(const Band& band, const Window& window, const RasterInfo& in
     gathered = ScratchBlock(scratch, most_pixels * info.pixel_bytes(), "a kernel's input");
   auto* pixels = static_cast<std::byte*>(gathered.data());
   cut_tile(band, window, 0, info.samples, Fill{}, pixels);
+  if (info.has_mask) fill_masked(band, window, info, pixels);
   const std::size_t sample_bytes = bytes_of(info.type);
   return {pixels,
           window,

@@ -74,7 +74,8 @@ std::string item_name(const std::tuple<std::shared_ptr<const TileRun>, Runs...>&
 }
 
 /// The pixels of `window`, which lies inside of the band: where they are, if one block has them all; else
-/// gathered into `gathered`, which is made with room for `most_pixels` when it is first needed.
+/// gathered into `gathered`, which is made with room for `most_pixels` when it is first needed. Those of a raster with a mask
+/// are gathered always: masked ones get its nodata value, or NaN.
 PixelView pixels_of(const Band& band, const Window& window, const RasterInfo& info, const Scratch& scratch,
                     ScratchBlock& gathered, std::uint64_t most_pixels);
 

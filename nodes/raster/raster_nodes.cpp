@@ -12,6 +12,8 @@
 #include "nodes/raster/assemble_bands.hpp"
 #include "nodes/raster/copy_pixels.hpp"
 #include "nodes/raster/map_tiles.hpp"
+#include "nodes/raster/masked_pixels.hpp"
+#include "nodes/raster/pixel_limit.hpp"
 #include "nodes/raster/read_chunks.hpp"
 #include "nodes/raster/sample_rows.hpp"
 #include "nodes/raster/spool_chunks.hpp"
@@ -206,6 +208,7 @@ class TileSinkInstance : public NodeInstance {
   std::shared_ptr<EdgeInfo> describe(std::span<const std::shared_ptr<EdgeInfo>> inputs) override {
     const auto& in = edge<TilesEdge>(inputs.front());
     require_arithmetic("write", in.info);
+    require_value_for_masked("write", in.info);
     if (in.tiles.planes > 1)
       throw Error::usage("write", "tiles of one sample each",
                          "this sink takes all samples of a pixel: cut with interleave: pixel");
@@ -213,6 +216,7 @@ class TileSinkInstance : public NodeInstance {
     mapping_.tiles = in.tiles;
     mapping_.inputs = {in.info};
     mapping_.output = in.info;
+    mapping_.output.has_mask = false;
     cut_ = in.cut;
     flow_.add_encoded(cut_, [this] { return mapping().tile_bytes(); });
     flow_.add_standing([bytes = sink_->standing_bytes()] { return bytes; });
@@ -273,11 +277,18 @@ NodeType source_node_type(NodeType type, OpenSource open, bool fetches) {
                              .help = "only the pixels that touch this box: minx,miny,maxx,maxy",
                              .unit = "of the CRS"});
   type.parameters.push_back(spool_parameter());
+  type.parameters.push_back({.name = "max_pixels",
+                             .type = ParameterType::integer,
+                             .help = "refuse a raster (or a window) of more pixels",
+                             .unit = "pixels",
+                             .least = 1});
   type.make = [open = std::move(open)](const std::string& name, const Parameters& parameters,
                                        GraphSetup& setup) {
     std::shared_ptr<const ChunkSource> source = open(parameters, setup);
     source = part_of(std::move(source), parameters.has("window") ? parameters.text("window") : "",
                      parameters.has("bbox") ? parameters.text("bbox") : "");
+    if (parameters.has("max_pixels"))
+      require_pixels(source->info(), static_cast<std::uint64_t>(parameters.integer("max_pixels")), name);
     return std::make_unique<SourceInstance>(name, std::move(source), parameters.text("spool"), setup);
   };
   return type;

@@ -3,6 +3,7 @@
 
 #include "framework/error.hpp"
 #include "nodes/raster/map_tiles.hpp"
+#include "nodes/raster/masked_pixels.hpp"
 #include "nodes/raster/raster_nodes.hpp"
 #include "nodes/raster/statistics.hpp"
 
@@ -63,6 +64,7 @@ class StatisticsInstance : public NodeInstance {
     assert(typed != nullptr);  // port types were checked
     const TilesEdge& in = *typed;
     require_arithmetic("measure", in.info);
+    require_value_for_masked("measure", in.info);
     if (in.tiles.planes > 1)
       throw Error::usage("measure", "tiles of one sample each",
                          "statistics take all samples of a pixel: cut with interleave: pixel");

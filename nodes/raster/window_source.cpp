@@ -71,13 +71,14 @@ WindowSource::WindowSource(std::shared_ptr<const ChunkSource> whole, const Windo
   info_.georeferencing = shifted(info_.georeferencing, window.row, window.col);
   if (window != Window{0, 0, whole_->info().height, whole_->info().width})
     info_.metadata = without_statistics(std::move(info_.metadata));
+  excess_bytes_ = whole_->excess_bytes();
   const ChunkGrid& grid = whole_->grid();
   first_ = {grid.rows.piece_at(window.row), grid.cols.piece_at(window.col)};
   grid_ = {cut_out(grid.rows, window.row, window.row_end()),
            cut_out(grid.cols, window.col, window.col_end())};
   if (!is_whole_pieces(grid.rows, window.row, window.row_end()) ||
       !is_whole_pieces(grid.cols, window.col, window.col_end()))
-    excess_bytes_ = BufferPool::charge(whole_->block_bytes());
+    excess_bytes_ += BufferPool::charge(whole_->block_bytes());
 }
 
 Block WindowSource::decode(ChunkIndex chunk, Buffer stored, Local* local, const Context& context) const {

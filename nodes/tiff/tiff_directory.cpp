@@ -8,6 +8,7 @@
 #include <cassert>
 #include <cstring>
 #include <unordered_set>
+#include <utility>
 
 #include "framework/error.hpp"
 #include "nodes/codecs/predictor.hpp"
@@ -137,7 +138,10 @@ const TiffEntry* TiffDirectory::find(std::uint16_t id) const {
   return found != entries.end() && found->id == id ? &*found : nullptr;
 }
 
-TiffDirectory read_tiff_directory(const ReadableFile& file, unsigned number) {
+namespace {
+
+/// Reads the header: an empty directory of that format, and where the first one is.
+std::pair<TiffDirectory, std::uint64_t> read_header(const ReadableFile& file) {
   std::array<std::byte, 16> header{};
   const std::size_t header_bytes = file.read_at(0, header);
   const bool is_little = header[0] == std::byte{'I'} && header[1] == std::byte{'I'};
@@ -150,24 +154,18 @@ TiffDirectory read_tiff_directory(const ReadableFile& file, unsigned number) {
   directory.is_big = version == 43;
   if (version != 42 && version != 43) fail(file, fmt::format("it is not a TIFF file (version {})", version));
   if (directory.is_big && header_bytes < 16) fail(file, "it ends inside its header");
-  const Format format =
-      directory.is_big ? Format{directory.is_swapped, 8, 20, 8} : Format{directory.is_swapped, 2, 12, 4};
+  return {directory,
+          load_unsigned(&header[directory.is_big ? 8 : 4], directory.is_big ? 8 : 4, directory.is_swapped)};
+}
 
-  std::uint64_t offset =
-      load_unsigned(&header[directory.is_big ? 8 : 4], format.word_bytes, format.is_swapped);
-  std::unordered_set<std::uint64_t> seen;
-  for (unsigned i = 0; offset != 0 && i < number; ++i) {
-    if (!seen.insert(offset).second)
-      fail(file, fmt::format("its directories form a loop at byte {}", offset));
-    if (seen.size() > directories_limit)
-      fail(file, fmt::format("it has more than {} directories", directories_limit));
-    offset = read_unsigned(file, locate(file, format, offset).next, format.word_bytes, format.is_swapped);
-  }
-  if (offset == 0) fail(file, fmt::format("it has no directory {}", number));
-  if (seen.contains(offset)) fail(file, fmt::format("its directories form a loop at byte {}", offset));
+Format format_of(const TiffDirectory& directory) {
+  return directory.is_big ? Format{directory.is_swapped, 8, 20, 8} : Format{directory.is_swapped, 2, 12, 4};
+}
 
-  directory.position = offset;
-  const Position place = locate(file, format, offset);
+/// Reads the entries at directory.position, and where the next directory is.
+void read_entries(const ReadableFile& file, TiffDirectory& directory) {
+  const Format format = format_of(directory);
+  const Position place = locate(file, format, directory.position);
   std::vector<std::byte> bytes(place.entries * format.entry_bytes);  // at most 80 KiB
   read_exactly(file, place.first_entry, bytes);
   for (std::uint64_t i = 0; i < place.entries; ++i) {
@@ -184,13 +182,73 @@ TiffDirectory read_tiff_directory(const ReadableFile& file, unsigned number) {
     directory.entries.push_back(entry);
   }
   std::ranges::stable_sort(directory.entries, {}, &TiffEntry::id);  // some writers do not
+  // Files that end with their last entry are found; libtiff takes them, too.
+  if (file.size() - place.next >= format.word_bytes)
+    directory.next = read_unsigned(file, place.next, format.word_bytes, format.is_swapped);
+}
+
+void check_entries(const ReadableFile& file, const TiffDirectory& directory) {
   std::uint64_t tag_bytes = 0;
   for (std::size_t i = 0; i < directory.entries.size(); ++i) {
     if (i > 0 && directory.entries[i].id == directory.entries[i - 1].id)
       fail(file, fmt::format("its directory has tag {} more than once", directory.entries[i].id));
     check_values(file, directory.entries[i], tag_bytes);
   }
+}
+
+}  // namespace
+
+TiffDirectory read_tiff_directory(const ReadableFile& file, unsigned number) {
+  auto [directory, offset] = read_header(file);
+  const Format format = format_of(directory);
+  std::unordered_set<std::uint64_t> seen;
+  for (unsigned i = 0; offset != 0 && i < number; ++i) {
+    if (!seen.insert(offset).second)
+      fail(file, fmt::format("its directories form a loop at byte {}", offset));
+    if (seen.size() > directories_limit)
+      fail(file, fmt::format("it has more than {} directories", directories_limit));
+    offset = read_unsigned(file, locate(file, format, offset).next, format.word_bytes, format.is_swapped);
+  }
+  if (offset == 0) fail(file, fmt::format("it has no directory {}", number));
+  if (seen.contains(offset)) fail(file, fmt::format("its directories form a loop at byte {}", offset));
+  directory.position = offset;
+  read_entries(file, directory);
+  check_entries(file, directory);
   return directory;
+}
+
+TiffDirectory read_tiff_directory_at(const ReadableFile& file, std::uint64_t position) {
+  TiffDirectory directory = peek_tiff_directory(file, position);
+  check_entries(file, directory);
+  return directory;
+}
+
+std::uint64_t first_tiff_directory(const ReadableFile& file) {
+  return read_header(file).second;
+}
+
+TiffDirectory peek_tiff_directory(const ReadableFile& file, std::uint64_t position) {
+  TiffDirectory directory = read_header(file).first;
+  directory.position = position;
+  read_entries(file, directory);
+  return directory;
+}
+
+std::uint64_t bytes_of(const TiffDirectory& directory) {
+  const Format format = format_of(directory);
+  return format.count_bytes + directory.entries.size() * format.entry_bytes + format.word_bytes;
+}
+
+std::optional<std::uint64_t> peek_unsigned(const ReadableFile& file, const TiffDirectory& directory,
+                                           std::uint16_t id, std::uint64_t index) {
+  const TiffEntry* entry = directory.find(id);
+  if (entry == nullptr || index >= entry->count) return std::nullopt;
+  const bool is_number = entry->type == 3 || entry->type == 4 || entry->type == 13 || entry->type == 16 ||
+                         entry->type == 18;  // SHORT, LONG, IFD, LONG8, IFD8
+  if (!is_number) return std::nullopt;
+  const std::uint64_t each = tiff_type_bytes(entry->type);
+  if (entry->position > file.size() || (file.size() - entry->position) / each <= index) return std::nullopt;
+  return read_unsigned(file, entry->position + index * each, each, directory.is_swapped);
 }
 
 RawTag read_tag(const ReadableFile& file, const TiffDirectory& directory, const TiffEntry& entry) {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -23,10 +24,10 @@ struct TiffEntry {
 /// into it: that is libtiff's work. libtiff gives neither the stored type of a tag it knows nor the place of
 /// the offset arrays.
 struct TiffDirectory {
-  bool is_big = false;      ///< BigTIFF
-  bool is_swapped = false;  ///< the file's byte order is not the machine's
-  std::uint64_t position = 0;
-  std::vector<TiffEntry> entries;  ///< ascending ids, each once
+  bool is_big = false;                   ///< BigTIFF
+  bool is_swapped = false;               ///< the file's byte order is not the machine's
+  std::uint64_t position = 0, next = 0;  ///< next: of the chain, 0 at its end
+  std::vector<TiffEntry> entries;        ///< ascending ids, each once
 
   const TiffEntry* find(std::uint16_t id) const;
 };
@@ -36,6 +37,20 @@ struct TiffDirectory {
 /// all. Throws Error where the chain is a loop or too short, a tag comes twice, or values lie beyond the end
 /// of the file.
 TiffDirectory read_tiff_directory(const ReadableFile& file, unsigned number);
+/// The same of the directory at byte `position`, which may be of no chain.
+TiffDirectory read_tiff_directory_at(const ReadableFile& file, std::uint64_t position);
+
+/// Position of the first directory.
+std::uint64_t first_tiff_directory(const ReadableFile& file);
+/// Only what the directory says, to look around in a file: entries may come twice, their values may lie anywhere. Throws
+/// Error where the directory itself does not lie in the file.
+TiffDirectory peek_tiff_directory(const ReadableFile& file, std::uint64_t position);
+/// Bytes of the directory itself, without values that lie elsewhere.
+std::uint64_t bytes_of(const TiffDirectory& directory);
+/// Value `index` of an entry of SHORT, LONG, LONG8, IFD or IFD8; nothing for other types, where there are fewer values,
+/// or where it lies beyond the end of the file.
+std::optional<std::uint64_t> peek_unsigned(const ReadableFile& file, const TiffDirectory& directory,
+                                           std::uint16_t id, std::uint64_t index = 0);
 
 /// Bytes of one value of a TIFF field type; 0 for a type that neither TIFF 6.0 nor BigTIFF defines.
 std::uint64_t tiff_type_bytes(std::uint16_t type);

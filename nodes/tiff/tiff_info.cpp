@@ -112,7 +112,8 @@ struct FreeOptions {
 /// lives; pixels and offset arrays are not touched through it.
 class TiffHandle {
  public:
-  TiffHandle(const ReadableFile& file, const TiffDirectory& directory, unsigned number)
+  /// `number` in the main chain; absent: wherever the directory is.
+  TiffHandle(const ReadableFile& file, const TiffDirectory& directory, std::optional<unsigned> number)
       : client_{&file, 0, {}} {
     std::unique_ptr<TIFFOpenOptions, FreeOptions> options(TIFFOpenOptionsAlloc());
     if (!options) fail(file, "out of memory");
@@ -124,7 +125,9 @@ class TiffHandle {
     // stored (libtiff would show a large one as many).
     tiff_.reset(TIFFClientOpenExt(file.path().c_str(), "rhmOc", &client_, read_some, write_none, seek_to,
                                   close_none, size_of, nullptr, nullptr, options.get()));
-    if (!tiff_ || TIFFSetDirectory(tiff_.get(), number) != 1 ||
+    if (!tiff_ ||
+        (number ? TIFFSetDirectory(tiff_.get(), *number)
+                : TIFFSetSubDirectory(tiff_.get(), directory.position)) != 1 ||
         TIFFCurrentDirOffset(tiff_.get()) != directory.position ||
         client_.has_failed_read)  // libtiff goes on without a tag that it could not read
       fail(file, client_.first_error.empty() ? "libtiff cannot read its directory" : client_.first_error);
@@ -392,11 +395,8 @@ RasterInfo read_info(const ReadableFile& file, const TiffDirectory& directory, c
   return info;
 }
 
-}  // namespace
-
-TiffImage read_tiff_image(const ReadableFile& file, unsigned number, const CustomCodecs& codecs,
-                          bool keep_half) {
-  const TiffDirectory directory = read_tiff_directory(file, number);
+TiffImage read_image(const ReadableFile& file, const TiffDirectory& directory, std::optional<unsigned> number,
+                     const CustomCodecs& codecs, bool keep_half) {
   const TiffHandle tiff(file, directory, number);
 
   TiffImage image;
@@ -419,6 +419,18 @@ TiffImage read_tiff_image(const ReadableFile& file, unsigned number, const Custo
     if (!read_metadata(tag, image.info)) image.info.tags.push_back(std::move(tag));
   }
   return image;
+}
+
+}  // namespace
+
+TiffImage read_tiff_image(const ReadableFile& file, unsigned number, const CustomCodecs& codecs,
+                          bool keep_half) {
+  return read_image(file, read_tiff_directory(file, number), number, codecs, keep_half);
+}
+
+TiffImage read_tiff_image_at(const ReadableFile& file, std::uint64_t position, const CustomCodecs& codecs,
+                             bool keep_half) {
+  return read_image(file, read_tiff_directory_at(file, position), std::nullopt, codecs, keep_half);
 }
 
 }  // namespace weir

@@ -46,5 +46,9 @@ struct TiffImage {
 TiffImage read_tiff_image(const ReadableFile& file, unsigned number,
                           const std::vector<std::shared_ptr<const CustomCodec>>& codecs = {},
                           bool keep_half = false);
+/// The same of the directory at byte `position`, which may be a SubIFD.
+TiffImage read_tiff_image_at(const ReadableFile& file, std::uint64_t position,
+                             const std::vector<std::shared_ptr<const CustomCodec>>& codecs = {},
+                             bool keep_half = false);
 
 }  // namespace weir

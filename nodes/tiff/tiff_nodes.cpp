@@ -10,7 +10,7 @@
 #include "nodes/raster/georeferencing_edit.hpp"
 #include "nodes/raster/metadata.hpp"
 #include "nodes/raster/raster_nodes.hpp"
-#include "nodes/tiff/tiff_source.hpp"
+#include "nodes/tiff/open_tiff.hpp"
 #include "nodes/tiff/write_tiff.hpp"
 
 namespace weir {
@@ -100,6 +100,25 @@ NodeType read_tiff_node_type(const std::vector<std::shared_ptr<const CustomCodec
        .default_value = "0",
        .least = 0,
        .most = 65535},
+      {.name = "overview",
+       .type = ParameterType::integer,
+       .help = "0: full resolution; the k-th overview, in the file or in FILE.ovr, largest first",
+       .default_value = "0",
+       .least = 0,
+       .most = 65535},
+      {.name = "mask",
+       .type = ParameterType::flag,
+       .help = "give the mask, of the file or of FILE.msk, with the pixels",
+       .default_value = "true"},
+      {.name = "max_chunk",
+       .type = ParameterType::bytes,
+       .help = "most bytes that the pixels of a chunk may take; smaller chunks are made where they can be",
+       .default_value = "2G",
+       .least = 1},
+      {.name = "max_fetch",
+       .type = ParameterType::bytes,
+       .help = "most bytes that are read from the file",
+       .least = 1},
       {.name = "chunk",
        .type = ParameterType::size,
        .help = "read in chunks of this size, height x width, rounded up to what the file stores",
@@ -112,15 +131,19 @@ NodeType read_tiff_node_type(const std::vector<std::shared_ptr<const CustomCodec
   return source_node_type(
       std::move(type),
       [codecs](const Parameters& parameters, const GraphSetup& setup) -> std::shared_ptr<const ChunkSource> {
-        TiffReadOptions options;
+        TiffOpenOptions options;
         options.codecs = codecs;
         options.directory = static_cast<unsigned>(parameters.integer("directory"));
         options.keep_half = parameters.flag("keep_half");
+        options.overview = static_cast<unsigned>(parameters.integer("overview"));
+        options.with_mask = parameters.flag("mask");
+        options.max_chunk_bytes = parameters.bytes("max_chunk");
+        if (parameters.has("max_fetch")) options.max_fetched_bytes = parameters.bytes("max_fetch");
         if (parameters.has("chunk")) {
           options.chunk_height = parameters.size("chunk").height;
           options.chunk_width = parameters.size("chunk").width;
         }
-        return std::make_shared<const TiffSource>(parameters.text("path"), options, *setup.files);
+        return open_tiff(parameters.text("path"), options, *setup.files);
       },
       true);
 }

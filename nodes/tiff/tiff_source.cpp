@@ -140,12 +140,21 @@ TiffSource::TiffSource(const std::string& path, const TiffReadOptions& options, 
     : TiffSource(std::make_shared<const InputFile>(path, files), options) {}
 
 TiffSource::TiffSource(std::shared_ptr<const ReadableFile> file, const TiffReadOptions& options)
+    : TiffSource(file, read_tiff_image(*file, options.directory, options.codecs, options.keep_half),
+                 options) {}
+
+TiffSource::TiffSource(std::shared_ptr<const ReadableFile> file, TiffImage image,
+                       const TiffReadOptions& options)
     : file_(std::move(file)),
-      image_(read_tiff_image(*file_, options.directory, options.codecs, options.keep_half)),
+      image_(std::move(image)),
       pieces_(*file_, image_.info, image_.layout, rows_wanted(image_.info, options)),
       fill_(fill_for(image_.info).sample) {
   choose_grid(options);
-  fetch_bytes_ = BufferPool::charge(largest_fetch());
+  largest_fetch_ = largest_fetch();
+}
+
+void TiffSource::reserve_in_fetch(std::uint64_t bytes) {
+  fetch_room_ = bytes;
 }
 
 // Chunks
@@ -192,7 +201,7 @@ TiffPieceRange TiffSource::pieces_of(ChunkIndex chunk) const {
 }
 
 std::uint64_t TiffSource::bytes_of_window(const Window& window) const {
-  return window.height * window.width * info().pixel_bytes();
+  return window.height * window.width * info().block_pixel_bytes();
 }
 
 /// Whether the rows of the stored pieces, one after the other, are the block: fetch then makes the block.
@@ -294,7 +303,8 @@ Buffer TiffSource::fetch(ChunkIndex chunk, const Context& context) const {
 
 Buffer TiffSource::fetch_direct(const Window& window, const TiffPieceRange& range,
                                 const Context& context) const {
-  Buffer buffer = context.buffer(bytes_of_window(window));
+  Buffer buffer = context.buffer(bytes_of_window(window) + fetch_room_);
+  buffer.resize(bytes_of_window(window));
   const std::uint64_t plane_bytes = window.height * pieces_.row_bytes();
   const std::size_t sample_bytes = bytes_of(info().type);
   std::array<std::byte, largest_sample_bytes> fill = fill_;  // decode swaps the block as a whole
@@ -325,7 +335,8 @@ Buffer TiffSource::fetch_packed(const TiffPieceRange& range, const Context& cont
     return true;
   });
 
-  Buffer buffer = context.buffer(measured.size());
+  Buffer buffer = context.buffer(measured.size() + fetch_room_);
+  buffer.resize(measured.size());
   Packing packing(pieces_.count(range));
   RunReader reader(*file_, buffer, largest_gap);
   std::byte* table = buffer.data();
@@ -352,6 +363,10 @@ Block TiffSource::block_of(const Window& window, Buffer data) const {
     block.row_stride = window.width * block.pixel_stride;
     block.sample_stride = window.height * block.row_stride;
   }
+  if (info().has_mask) {
+    block.mask_offset = window.height * window.width * info().pixel_bytes();
+    block.mask_row_stride = window.width;
+  }
   return block;
 }
 
@@ -359,7 +374,8 @@ Block TiffSource::decode(ChunkIndex chunk, Buffer stored, Local* local, const Co
   const Window window = grid_.window(chunk);
   if (is_direct(window)) {
     assert(stored.size() == bytes_of_window(window));
-    if (swapped_bytes() > 0) swap_samples(stored.span(), swapped_bytes());
+    if (swapped_bytes() > 0)
+      swap_samples(stored.span().first(window.height * window.width * info().pixel_bytes()), swapped_bytes());
     return block_of(window, std::move(stored));
   }
 

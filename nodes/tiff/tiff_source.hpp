@@ -41,6 +41,7 @@ struct TiffReadOptions {
 ///
 /// A chunk is one tile or strip of the file, or a group of them; large uncompressed strips are cut into
 /// parts. Blocks of interleaved files are interleaved, those of planar files have one plane per sample.
+/// Tiles and strips may share bytes of the file, as some writers let equal ones do.
 ///
 /// Neither the offset arrays nor a libtiff handle are kept: the arrays are read piece by piece where they are
 /// needed. So ten million tiles take no memory, and many threads may be inside at once without a lock.
@@ -53,6 +54,9 @@ class TiffSource : public ChunkSource {
                       FileSystem& files = FileSystem::real());
   /// The same of a file that is open already; several sources may share one.
   explicit TiffSource(std::shared_ptr<const ReadableFile> file, const TiffReadOptions& options = {});
+  /// The same of a directory that was read before; options.directory is not looked at. Where image.info.has_mask, blocks
+  /// have a mask plane behind their pixels that is not filled: MaskedSource does that.
+  TiffSource(std::shared_ptr<const ReadableFile> file, TiffImage image, const TiffReadOptions& options = {});
 
   const RasterInfo& info() const override { return image_.info; }
   const ChunkGrid& grid() const override { return grid_; }
@@ -61,7 +65,10 @@ class TiffSource : public ChunkSource {
   /// Tags that info().tags leaves out although a copy might miss them: see TiffImage.
   const std::vector<std::uint16_t>& dropped_tags() const { return image_.dropped_tags; }
 
-  std::uint64_t fetch_bytes() const override { return fetch_bytes_; }
+  /// From now on, buffers that fetch gives have room for `bytes` more behind their size. Before the source is shared.
+  void reserve_in_fetch(std::uint64_t bytes);
+
+  std::uint64_t fetch_bytes() const override { return BufferPool::charge(largest_fetch_ + fetch_room_); }
   std::uint64_t local_bytes() const override;
   std::uint64_t standing_bytes() const override;
   std::unique_ptr<Local> make_local(const Scratch& scratch) const override;
@@ -101,7 +108,7 @@ class TiffSource : public ChunkSource {
   ChunkGrid grid_;
   std::uint64_t group_rows_ = 1, group_cols_ = 1;     // pieces of a chunk
   std::array<std::byte, largest_sample_bytes> fill_;  // a sample of a sparse piece, in machine order
-  std::uint64_t fetch_bytes_ = 0;
+  std::uint64_t largest_fetch_ = 0, fetch_room_ = 0;
 };
 
 }  // namespace weir

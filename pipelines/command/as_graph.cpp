@@ -23,6 +23,7 @@ GraphNode node_of(const std::string& name, const std::string& type, const std::s
 void set_part(GraphNode& node, const InputOptions& input) {
   if (!input.window.empty()) set(node, "window", input.window);
   if (!input.bbox.empty()) set(node, "bbox", input.bbox);
+  if (input.max_pixels > 0) set(node, "max_pixels", std::to_string(input.max_pixels));
 }
 
 /// The node "in": its stages plan, fetch and decode are nodes of their own in the ready commands.
@@ -31,6 +32,10 @@ GraphNode source_of(const InputOptions& input) {
     GraphNode node = node_of("in", "read_tiff");
     set(node, "path", input.path);
     if (input.directory > 0) set(node, "directory", std::to_string(input.directory));
+    if (input.overview > 0) set(node, "overview", std::to_string(input.overview));
+    if (input.no_mask) set(node, "mask", "false");
+    if (!input.max_chunk.empty()) set(node, "max_chunk", input.max_chunk);
+    if (!input.max_fetch.empty()) set(node, "max_fetch", input.max_fetch);
     if (!input.chunk.empty()) set(node, "chunk", input.chunk);
     set_part(node, input);
     return node;

@@ -82,6 +82,7 @@ Action add_convert(CLI::App& app, bool explain) {
       app.add_subcommand("convert", explain ? "Show the plan of a conversion"
                                             : "Stream a raster to a GeoTIFF in bounded memory");
   options->input.add_to(*convert);
+  convert->add_flag("--no-mask", options->input.no_mask, "Leave the input's mask aside");
   convert->add_option("OUT", options->output, "The GeoTIFF to write")->required();
   const auto choice = [&](const std::string& name, std::string& value, const std::string& help,
                           const std::string& placeholder, std::vector<std::string> allowed) {

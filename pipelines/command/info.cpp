@@ -5,6 +5,7 @@
 
 #include "framework/bytes.hpp"
 #include "nodes/raster/geo_description.hpp"
+#include "nodes/tiff/tiff_images.hpp"
 #include "nodes/tiff/tiff_source.hpp"
 #include "pipelines/command/commands.hpp"
 
@@ -18,6 +19,33 @@ void print_item(const MetadataItem& item) {
       text.begin(), text.end(), [](unsigned char c) { return std::iscntrl(c) != 0; }, ' ');
   const std::string of = item.sample ? fmt::format("band {}", std::uint64_t{*item.sample} + 1) : "metadata";
   fmt::print("  {:<12} {}{}\n", of, item.domain.empty() ? "" : item.domain + ": ", text);
+}
+
+/// Where a picture is, if not in the main chain of the file itself.
+std::string elsewhere(const TiffPlace& place, const std::string& path) {
+  if (place.file->path() != path) return fmt::format(" (in {})", place.file->path());
+  return place.number ? "" : " (a SubIFD)";
+}
+
+/// The other directories of the file that have to do with this image, and how many images there are.
+void print_images(const std::string& path, unsigned directory) {
+  const TiffPages pages = read_tiff_pages(std::make_shared<const InputFile>(path));
+  if (pages.size() > 1) fmt::print("  images       {} in this file\n", pages.size());
+  for (const TiffPage& page : pages) {
+    const TiffLevel& full = page.levels.front();
+    if (full.place.number != directory) continue;
+    for (std::size_t i = 1; i < page.levels.size(); ++i) {
+      const TiffLevel& level = page.levels[i];
+      fmt::print("  overview {:<3} {} x {} pixels (width x height){}{}\n", i, level.width, level.height,
+                 level.mask ? ", with a mask" : "", elsewhere(level.place, path));
+    }
+    if (full.mask)
+      fmt::print("  mask         {} x {} pixels (width x height){}\n", full.width, full.height,
+                 elsewhere(*full.mask, path));
+    for (const TiffOther& other : page.others)
+      fmt::print("  also         {}, {} x {} pixels (width x height){}\n", other.what, other.width,
+                 other.height, elsewhere(other.place, path));
+  }
 }
 
 void print_info(const std::string& path, unsigned directory) {
@@ -44,6 +72,7 @@ void print_info(const std::string& path, unsigned directory) {
   }
   fmt::print("  read as      {} chunks of up to {} x {} pixels\n", source.grid().count(),
              source.grid().rows.largest(), source.grid().cols.largest());
+  print_images(path, directory);
 }
 
 }  // namespace

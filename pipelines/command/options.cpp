@@ -12,9 +12,10 @@
 #include "framework/error.hpp"
 #include "framework/report_page.hpp"
 #include "framework/trace.hpp"
+#include "nodes/raster/pixel_limit.hpp"
 #include "nodes/raster/terrain_source.hpp"
 #include "nodes/raster/window_source.hpp"
-#include "nodes/tiff/tiff_source.hpp"
+#include "nodes/tiff/open_tiff.hpp"
 
 namespace weir::command {
 namespace {
@@ -136,6 +137,14 @@ void InputOptions::add_to(CLI::App& app) {
                  "Read in chunks of N or HEIGHTxWIDTH pixels (default: what the input stores)")
       ->option_text("N");
   app.add_option("--directory", directory, "Which image of a file with several, from 0")->option_text("N");
+  app.add_option("--overview", overview, "The N-th overview, largest first (0: full resolution)")
+      ->option_text("N");
+  app.add_option("--max-pixels", max_pixels, "Refuse to read more pixels")
+      ->option_text("N")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--max-chunk", max_chunk, "Most bytes of the pixels of a chunk (default: 2G)")
+      ->option_text("SIZE");
+  app.add_option("--max-fetch", max_fetch, "Most bytes to read from the file")->option_text("SIZE");
 }
 
 std::shared_ptr<const ChunkSource> InputOptions::open() const {
@@ -143,16 +152,22 @@ std::shared_ptr<const ChunkSource> InputOptions::open() const {
   if (path.starts_with("terrain:")) {
     source = open_terrain(path, chunk);
   } else {
-    TiffReadOptions options;
+    TiffOpenOptions options;
     options.directory = directory;
+    options.overview = overview;
+    options.with_mask = !no_mask;
+    if (!max_chunk.empty()) options.max_chunk_bytes = parse_bytes(max_chunk);
+    if (!max_fetch.empty()) options.max_fetched_bytes = parse_bytes(max_fetch);
     if (!chunk.empty()) {
       const Size size = parse_size("--chunk", chunk);
       options.chunk_height = size.height;
       options.chunk_width = size.width;
     }
-    source = std::make_shared<const TiffSource>(path, options);
+    source = open_tiff(path, options);
   }
-  return part_of(std::move(source), window, bbox);
+  source = part_of(std::move(source), window, bbox);
+  if (max_pixels > 0) require_pixels(source->info(), max_pixels, path);
+  return source;
 }
 
 namespace {
@@ -180,6 +195,7 @@ std::string InputOptions::repeat_of(const ChunkSource& opened, const std::string
     InputOptions whole = *this;
     whole.window.clear();
     whole.bbox.clear();
+    whole.max_pixels = 0;  // of the part
     // A box is a window of the whole, which is opened again for it.
     const Window cut = bbox.empty() ? window.empty() ? Window() : parse_window(window)
                                     : *part_window(whole.open()->info(), window, bbox);
@@ -188,8 +204,9 @@ std::string InputOptions::repeat_of(const ChunkSource& opened, const std::string
   } catch (const Error&) {
     return "";
   }
-  return fmt::format("weir read {}{} --window {},{},{},{} --output chunk.npy", shell_word(path),
-                     directory > 0 ? fmt::format(" --directory {}", directory) : "", part.col, part.row,
+  return fmt::format("weir read {}{}{} --window {},{},{},{} --output chunk.npy", shell_word(path),
+                     directory > 0 ? fmt::format(" --directory {}", directory) : "",
+                     overview > 0 ? fmt::format(" --overview {}", overview) : "", part.col, part.row,
                      part.width, part.height);
 }
 

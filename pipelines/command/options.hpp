@@ -33,7 +33,10 @@ struct CommonOptions {
 /// Options that say what to read, and which part of it.
 struct InputOptions {
   std::string path, window, bbox, chunk;
-  unsigned directory = 0;
+  unsigned directory = 0, overview = 0;
+  bool no_mask = false;              ///< an option of commands that can pass a mask on
+  std::uint64_t max_pixels = 0;      ///< 0: no limit
+  std::string max_chunk, max_fetch;  ///< sizes; empty: the default, no limit
 
   void add_to(CLI::App& app);
   /// A TIFF file, or "terrain:WIDTHxHEIGHT[:type]"; a part of it where a window was given.

@@ -30,6 +30,7 @@ Action add_read(CLI::App& app) {
                  "Print this as a graph file for weir run, and do nothing");
   return [options, read](const std::stop_token& stop) {
     if (!read->parsed()) return;
+    options->input.no_mask = true;  // a file of rows has no place for one
     WriteRowsOptions write;
     if (options->output.ends_with(".npy"))
       write.format = RowsFormat::npy;
