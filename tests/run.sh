@@ -282,31 +282,33 @@ foreign_readers() {  # FOLDER
   done
 }
 
-# Fuzzing: every target starts from its seeds (tests/fuzz/seeds/TARGET, else all of tests/data).
+# Fuzzing: every target starts from its seeds, tests/fuzz/seeds/TARGET; that of TIFF files from tests/data as well.
 seeds_of() {
-  if [ -d "$root/tests/fuzz/seeds/$1" ]; then echo "$root/tests/fuzz/seeds/$1"; else echo "$root/tests/data"; fi
+  echo "$root/tests/fuzz/seeds/$1"
+  if [ "$1" = tiff_fuzz ]; then echo "$root/tests/data"; fi
 }
 # An allocation above this is one that was taken from a count in the file.
 fuzz_allocation_mb=1024
-fuzz_one() {  # PROGRAM SECONDS SEEDS
+fuzz_one() {  # PROGRAM SECONDS SEEDS...
   cd "$scratch/fuzz" &&
     ASAN_OPTIONS="max_allocation_size_mb=$fuzz_allocation_mb:allocator_may_return_null=0:detect_leaks=1" \
-      timeout -k 20 "$(($2 + 300))" "${aslr_off[@]}" "$1" --seconds "$2" "$3"
+      timeout -k 20 "$(($2 + 300))" "${aslr_off[@]}" "$1" --seconds "$2" "${@:3}"
 }
-libfuzzer_one() {  # PROGRAM SECONDS SEEDS
+libfuzzer_one() {  # PROGRAM SECONDS SEEDS...
   mkdir -p "$root/build/fuzz/corpus/$(basename "$1")" && cd "$scratch/fuzz" &&
     timeout -k 20 "$(($2 + 300))" "${aslr_off[@]}" "$1" -max_total_time="$2" -timeout=20 -rss_limit_mb=3072 \
       -malloc_limit_mb="$fuzz_allocation_mb" -print_final_stats=1 -verbosity=0 \
-      "$root/build/fuzz/corpus/$(basename "$1")" "$3"
+      "$root/build/fuzz/corpus/$(basename "$1")" "${@:3}"
 }
 fuzz_targets() {  # LABEL FOLDER RUNNER SECONDS_IN_TOTAL
-  local sources=("$root"/tests/fuzz/*_fuzz.cpp) source name
+  local sources=("$root"/tests/fuzz/*_fuzz.cpp) source name seeds
   if [ ! -e "${sources[0]}" ]; then return; fi
   mkdir -p "$scratch/fuzz"
   echo "== fuzzing ($1)"
   for source in "${sources[@]}"; do
     name="$(basename "$source" .cpp)"
-    check "$name finds nothing ($1)" "$3" "$2/fuzz/$name" "$(($4 / ${#sources[@]}))" "$(seeds_of "$name")"
+    mapfile -t seeds < <(seeds_of "$name")
+    check "$name finds nothing ($1)" "$3" "$2/fuzz/$name" "$(($4 / ${#sources[@]}))" "${seeds[@]}"
   done
 }
 

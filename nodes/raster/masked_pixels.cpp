@@ -34,7 +34,7 @@ void require_value_for_masked(std::string_view action, const RasterInfo& info) {
   throw Error::usage(
       action, "masked pixels",
       "the raster has a mask and no nodata value that masked pixels could have: read it without its mask "
-      "(mask: no), or as floating-point numbers");
+      "(mask: false), or as floating-point numbers");
 }
 
 void fill_masked(const Band& band, const Window& window, const RasterInfo& info, std::byte* pixels) {
