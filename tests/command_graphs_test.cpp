@@ -130,6 +130,7 @@ TEST_CASE("a command prints itself as a graph, and running that makes the same b
        "compress.concurrency=2"},
       {"--metadata", "TITLE=a \"title\"", "--metadata", "X=", "--band", "6:name=thermal, low,unit=K",
        "--band", "1:scale=0.1"},
+      {"--sparse", "--statistics", "--nodata", "0", "--tile", "16"},
       {"--compress", "packbits", "--set", "fetch.concurrency=1"},
   };
   for (const std::vector<std::string>& way : ways) {

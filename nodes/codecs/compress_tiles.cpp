@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
 #include "framework/scratch_block.hpp"
 
@@ -17,16 +18,18 @@ constexpr std::size_t compact_step = 32 * 1024;
 
 }  // namespace
 
+void TileEncoding::set_extras(const RasterInfo& info, bool wants_sparse, bool wants_statistics) {
+  if (wants_statistics) require_arithmetic("measure", info);
+  has_mask = info.has_mask;
+  // A nodata value that the samples cannot hold is no reader's fill: GDAL's would be the nearest that they can.
+  sparse = wants_sparse && (!info.nodata || can_hold(info.type, *info.nodata));
+  statistics = wants_statistics;
+  nodata = nodata_sample(info);
+}
+
 struct CompressTiles::ThreadLocal : CompressTiles::Local {
-  ThreadLocal() = default;
-  ThreadLocal(const Scratch& scratch, const CodecSpec& codec, std::uint64_t raw_bytes,
-              std::uint64_t row_bytes, std::uint64_t run_bytes)
-      : raw(scratch, raw_bytes, "a raw tile"),
-        row(scratch, row_bytes, "a row"),
-        run(scratch, run_bytes, "a run of tiles"),
-        encoder(make_encoder(codec, raw_bytes, scratch)) {}
-  ScratchBlock raw, row, run;
-  std::unique_ptr<Encoder> encoder;
+  ScratchBlock raw, row, run, raw_mask;
+  std::unique_ptr<Encoder> encoder, mask_encoder;
 };
 
 CompressTiles::CompressTiles(TileEncoding encoding, std::uint64_t run_tiles)
@@ -36,67 +39,117 @@ CompressTiles::CompressTiles(TileEncoding encoding, std::uint64_t run_tiles)
       max_tile_bytes_(encoding_.max_tile_bytes()),
       row_bytes_(encoding_.predictor == Predictor::none
                      ? 0
-                     : encoding_.tiles.tile_width * encoding_.samples_per_tile() * bytes_of(encoding_.type)) {
-}
+                     : encoding_.tiles.tile_width * encoding_.samples_per_tile() * bytes_of(encoding_.type)),
+      raw_mask_bytes_(encoding_.raw_mask_bytes()),
+      max_mask_bytes_(encoding_.max_mask_bytes()),
+      statistics_bytes_(encoding_.statistics_bytes()),
+      measure_(encoding_.type, encoding_.samples_per_tile(), encoding_.nodata) {}
 
 std::uint64_t CompressTiles::slot_bytes() const {
-  if (is_plain(encoding_.codec)) return 0;
-  return scratch_block_bytes(raw_tile_bytes_) + scratch_block_bytes(row_bytes_) +
-         scratch_block_bytes(run_tiles_ * max_tile_bytes_) +
-         encoder_scratch_bytes(encoding_.codec, raw_tile_bytes_);
+  std::uint64_t bytes = 0;
+  if (!is_plain(encoding_.codec))
+    bytes += scratch_block_bytes(raw_tile_bytes_) + scratch_block_bytes(row_bytes_) +
+             scratch_block_bytes(run_tiles_ * (max_tile_bytes_ + max_mask_bytes_)) +
+             encoder_scratch_bytes(encoding_.codec, raw_tile_bytes_);
+  if (encoding_.has_mask)
+    bytes += scratch_block_bytes(raw_mask_bytes_) +
+             encoder_scratch_bytes(TileEncoding::mask_codec(), raw_mask_bytes_);
+  return bytes;
 }
 
 std::unique_ptr<CompressTiles::Local> CompressTiles::make_local(const Scratch& scratch) const {
-  if (is_plain(encoding_.codec)) return std::make_unique<ThreadLocal>();
-  return std::make_unique<ThreadLocal>(scratch, encoding_.codec, raw_tile_bytes_, row_bytes_,
-                                       run_tiles_ * max_tile_bytes_);
+  auto local = std::make_unique<ThreadLocal>();
+  if (!is_plain(encoding_.codec)) {
+    local->raw = ScratchBlock(scratch, raw_tile_bytes_, "a raw tile");
+    local->row = ScratchBlock(scratch, row_bytes_, "a row");
+    local->run = ScratchBlock(scratch, run_tiles_ * (max_tile_bytes_ + max_mask_bytes_), "a run of tiles");
+    local->encoder = make_encoder(encoding_.codec, raw_tile_bytes_, scratch);
+  }
+  if (encoding_.has_mask) {
+    local->raw_mask = ScratchBlock(scratch, raw_mask_bytes_, "a tile of a mask");
+    local->mask_encoder = make_encoder(TileEncoding::mask_codec(), raw_mask_bytes_, scratch);
+  }
+  return local;
 }
 
 EncodedTiles CompressTiles::operator()(const TileRun& run, Local& base, const Context& context) const {
   ThreadLocal& local = static_cast<ThreadLocal&>(base);
   EncodedTiles encoded;
   encoded.first_tile = run.first_tile;
-  encoded.sizes.reserve(run.count);
+  encoded.has_masks = encoding_.has_mask && run.plane + 1 == encoding_.tiles.planes;
+  encoded.sizes.reserve(run.count * (encoded.has_masks ? 2 : 1));
+  if (statistics_bytes_ > 0) encoded.statistics = context.buffer(run.count * statistics_bytes_);
+  const std::span<SampleStatistics> statistics(reinterpret_cast<SampleStatistics*>(encoded.statistics.data()),
+                                               encoded.statistics.size() / sizeof(SampleStatistics));
+  std::uninitialized_default_construct(statistics.begin(), statistics.end());
+  const std::uint64_t most = max_tile_bytes_ + max_mask_bytes_;
   // A run that waits for rows above it holds its bytes for long: it is encoded in scratch first, and takes only what it
   // needs. The others go straight to a buffer of the worst case, which is free again in a moment.
   const bool is_compact = run.waits && !is_plain(encoding_.codec);
-  if (!is_compact) encoded.bytes = context.buffer(run.count * max_tile_bytes_);
+  if (!is_compact) encoded.bytes = context.buffer(run.count * most);
   const std::span<std::byte> out = is_compact ? span_of(local.run) : encoded.bytes.span();
   std::size_t used = 0;
   for (std::uint64_t i = 0; i < run.count; ++i) {
-    const std::size_t size = encode(run, i, local, out.subspan(used, max_tile_bytes_));
-    encoded.sizes.push_back(static_cast<std::uint32_t>(size));
-    used += size;
+    const std::size_t of_tile = statistics.size() / run.count;
+    const auto sizes =
+        encode(run, i, local, out.subspan(used, most), statistics.subspan(i * of_tile, of_tile));
+    encoded.sizes.push_back(static_cast<std::uint32_t>(sizes.first));
+    if (encoded.has_masks) encoded.sizes.push_back(static_cast<std::uint32_t>(sizes.second));
+    used += sizes.first + sizes.second;
   }
   if (is_compact) {
     const std::size_t rounded = (used + compact_step - 1) / compact_step * compact_step;
-    encoded.bytes = context.buffer(std::min<std::size_t>(rounded, run.count * max_tile_bytes_));
+    encoded.bytes = context.buffer(std::min<std::size_t>(rounded, run.count * most));
     std::memcpy(encoded.bytes.data(), out.data(), used);
   }
   encoded.bytes.resize(used);
   return encoded;
 }
 
-std::size_t CompressTiles::encode(const TileRun& run, std::uint64_t index, ThreadLocal& local,
-                                  std::span<std::byte> out) const {
+std::pair<std::size_t, std::size_t> CompressTiles::encode(const TileRun& run, std::uint64_t index,
+                                                          ThreadLocal& local, std::span<std::byte> out,
+                                                          std::span<SampleStatistics> statistics) const {
   const TileLayout& tiles = encoding_.tiles;
   const std::uint64_t row = run.tile_row + (run.is_vertical ? index : 0);
   const std::uint64_t col = run.tile_col + (run.is_vertical ? 0 : index);
   Window window{row * tiles.tile_height, col * tiles.tile_width, tiles.tile_height, tiles.tile_width};
   if (!encoding_.pads_last_row) window.height = std::min(window.height, tiles.height - window.row);
   const std::uint32_t samples = encoding_.samples_per_tile();
-  const std::size_t raw_bytes = window.height * window.width * samples * bytes_of(encoding_.type);
+  const PixelStrides strides = interleaved_strides(window.width, samples, bytes_of(encoding_.type));
 
-  if (is_plain(encoding_.codec)) {
-    cut_tile(*run.band, window, run.plane, samples, encoding_.fill, out.data());
-    return raw_bytes;
-  }
-  const std::span<std::byte> raw = span_of(local.raw).first(raw_bytes);
+  const std::span<std::byte> raw =
+      (is_plain(encoding_.codec) ? out : span_of(local.raw)).first(window.height * strides.row);
   cut_tile(*run.band, window, run.plane, samples, encoding_.fill, raw.data());
-  apply_predictor(encoding_.predictor,
-                  {window.width, samples, static_cast<std::uint32_t>(bytes_of(encoding_.type))}, raw,
+
+  const bool takes_mask = encoding_.has_mask && run.plane + 1 == tiles.planes;
+  std::span<std::byte> mask;
+  if (takes_mask || (encoding_.has_mask && encoding_.statistics)) {
+    mask = span_of(local.raw_mask).first(mask_bytes(window.height, window.width));
+    cut_mask(*run.band, window, mask.data());
+  }
+  if (encoding_.statistics) {
+    const Window inside = intersect(window, {0, 0, tiles.height, tiles.width});
+    measure_({raw.data(), inside, encoding_.type, samples, strides.row, strides.pixel, strides.sample},
+             {mask.data(), mask_row_bytes(window.width)}, statistics);
+  }
+  const std::size_t size = encode_pixels(window, raw, local, out);
+  return {size, takes_mask ? encode_mask(mask, local, out.subspan(size)) : 0};
+}
+
+std::size_t CompressTiles::encode_pixels(const Window& window, std::span<std::byte> raw, ThreadLocal& local,
+                                         std::span<std::byte> out) const {
+  const auto sample_bytes = static_cast<std::uint32_t>(bytes_of(encoding_.type));
+  if (encoding_.sparse && is_all_fill(raw, sample_bytes, encoding_.fill)) return 0;
+  if (is_plain(encoding_.codec)) return raw.size();
+  apply_predictor(encoding_.predictor, {window.width, encoding_.samples_per_tile(), sample_bytes}, raw,
                   span_of(local.row));
-  return local.encoder->encode(raw, out);
+  return local.encoder->encode(raw, out.first(max_tile_bytes_));
+}
+
+std::size_t CompressTiles::encode_mask(std::span<const std::byte> raw, ThreadLocal& local,
+                                       std::span<std::byte> out) const {
+  if (encoding_.sparse && is_all_fill(raw, 1, Fill{})) return 0;
+  return local.mask_encoder->encode(raw, out.first(max_mask_bytes_));
 }
 
 }  // namespace weir

@@ -29,6 +29,9 @@ class CompressInstance : public NodeInstance {
     if (predictor == "horizontal") predictor_ = Predictor::horizontal;
     if (predictor == "float") predictor_ = Predictor::floating_point;
     if (parameters.has("nodata")) nodata_ = parameters.text("nodata");
+    drops_mask_ = parameters.text("mask") == "drop";
+    is_sparse_ = parameters.flag("sparse");
+    has_statistics_ = parameters.flag("statistics");
   }
 
   std::shared_ptr<EdgeInfo> describe(std::span<const std::shared_ptr<EdgeInfo>> inputs) override {
@@ -38,6 +41,7 @@ class CompressInstance : public NodeInstance {
     edge_->cut = in->cut;
     edge_->info = in->info;
     if (nodata_) replace_nodata(edge_->info, *nodata_);
+    if (drops_mask_) edge_->info.has_mask = false;
     TileEncoding& encoding = edge_->encoding;
     encoding.codec = codec_;
     encoding.predictor = predictor_.value_or(default_predictor(codec_, in->info.type));
@@ -46,8 +50,9 @@ class CompressInstance : public NodeInstance {
     encoding.samples = in->info.samples;
     encoding.type = in->info.type;
     encoding.fill = fill_for(edge_->info);
+    encoding.set_extras(edge_->info, is_sparse_, has_statistics_);
     encoding.codec.format = {encoding.tiles.tile_width, encoding.samples_per_tile(), encoding.type};
-    const std::uint64_t tile_bytes = BufferPool::charge(encoding.max_tile_bytes());
+    const std::uint64_t tile_bytes = encoding.tile_charge();
     flow_.add_encoded(edge_->cut, [tile_bytes] { return tile_bytes; });
     flow_.add_standing([this] { return setup_.slots(name_) * compress().slot_bytes(); });
     return edge_;
@@ -57,7 +62,7 @@ class CompressInstance : public NodeInstance {
     const std::shared_ptr<const BandPlan> plan = flow_.bands(0);
     const std::shared_ptr<const TileRuns> runs = flow_.runs(edge_->cut);
     const CompressTiles compress = this->compress();
-    const std::uint64_t tile_bytes = BufferPool::charge(edge_->encoding.max_tile_bytes());
+    const std::uint64_t tile_bytes = edge_->encoding.tile_charge();
     return graph.transform<EncodedTiles>(name_, inputs.front().as<TileRun>(), compress,
                                          {.buffer_bytes_of_unit =
                                               [plan, runs, tile_bytes](std::uint64_t unit) {
@@ -75,6 +80,7 @@ class CompressInstance : public NodeInstance {
   CodecSpec codec_;
   std::optional<Predictor> predictor_;
   std::optional<std::string> nodata_;
+  bool drops_mask_ = false, is_sparse_ = false, has_statistics_ = false;
   std::shared_ptr<EncodedEdge> edge_;
 };
 
@@ -126,10 +132,24 @@ NodeType compress_tiles_node_type(const std::vector<std::shared_ptr<const Custom
       {.name = "nodata",
        .type = ParameterType::text,
        .help = "the nodata value to store, a number or nan, in place of the input's; NaN becomes it"},
+      {.name = "mask",
+       .type = ParameterType::choice,
+       .help = "what becomes of the input's mask, where it has one",
+       .default_value = "keep",
+       .choices = {"keep", "drop"}},
+      {.name = "sparse",
+       .type = ParameterType::flag,
+       .help = "leave tiles out that hold nothing but nodata (0 where there is none)",
+       .default_value = "false"},
+      {.name = "statistics",
+       .type = ParameterType::flag,
+       .help = "measure the pixels on their way, for the file's GDAL_METADATA",
+       .default_value = "false"},
   };
   type.bytes =
-      "per tile: the most bytes that the codec can make of it; per thread: the codec's context and a raw "
-      "tile";
+      "per tile: the most bytes that the codec can make of it and of its mask, and statistics; per thread: "
+      "the "
+      "codec's context and a raw tile";
   type.make = [codecs](const std::string& name, const Parameters& parameters, GraphSetup& setup) {
     return std::make_unique<CompressInstance>(name, parameters, codecs, setup);
   };

@@ -27,9 +27,12 @@ class WriteRowsInstance : public NodeInstance {
     assert(in != nullptr);  // port types were checked
     const TileEncoding& encoding = in->encoding;
     if (encoding.pads_last_row || encoding.tiles.planes > 1 || encoding.codec.custom ||
-        encoding.codec.id != CodecId::none || encoding.predictor != Predictor::none)
-      throw Error::usage("write", path_,
-                         "rows are strips without a codec: cut with strip, compress with codec none");
+        encoding.codec.id != CodecId::none || encoding.predictor != Predictor::none || encoding.has_mask ||
+        encoding.sparse || encoding.statistics)
+      throw Error::usage(
+          "write", path_,
+          "rows are strips without a codec: cut with strip, compress with codec none, mask drop, "
+          "and neither sparse nor statistics");
     cut_ = in->cut;
     info_ = in->info;
     flow_.add_output(path_);

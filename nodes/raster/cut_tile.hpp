@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "nodes/raster/band.hpp"
 #include "nodes/raster/raster_info.hpp"
@@ -20,6 +21,9 @@ struct Fill {
 /// (300 in uint8, 0.5 in any integer). Exact for 64-bit integers, which a double is not. NaN is replaced in
 /// floating rasters whose nodata value is a number.
 Fill fill_for(const RasterInfo& info);
+
+/// Whether all samples are the fill, bit for bit. There is at least one.
+bool is_all_fill(std::span<const std::byte> samples, std::size_t sample_bytes, const Fill& fill);
 
 /// Cuts one tile out of a band: samples [first_sample, first_sample + sample_count) of the pixels of `tile`,
 /// interleaved, rows without a gap, into `out` (tile.height * tile.width * sample_count samples, any

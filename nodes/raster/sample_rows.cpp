@@ -46,12 +46,10 @@ RasterInfo computed_from(const RasterInfo& input, SampleType type) {
   return info;
 }
 
-namespace {
 bool can_hold(SampleType type, const std::string& number) {
   if (!is_arithmetic(type)) return number_in<double>(number).has_value();
   return with_sample_type(type, [&](auto zero) { return sample_in<decltype(zero)>(number).has_value(); });
 }
-}  // namespace
 
 void check_nodata(std::string_view action, const std::string& text, SampleType type) {
   if (!can_hold(type, text))

@@ -51,6 +51,9 @@ inline bool can_lack_data(const RasterInfo& info) {
 /// raster but statistics; no tags about values, and no names, units or scales of samples.
 RasterInfo computed_from(const RasterInfo& input, SampleType type);
 
+/// Whether samples of the type can have this value; any number in types that are not computed with.
+bool can_hold(SampleType type, const std::string& number);
+
 /// The number of a nodata parameter as text: any finite number of the type, or "nan" in floating types.
 /// Throws a usage Error. `action`: what the kernel does, "compute slope".
 void check_nodata(std::string_view action, const std::string& text, SampleType type);

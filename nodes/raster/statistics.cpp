@@ -60,8 +60,21 @@ SampleValue value_of(Sample sample) {
     return std::uint64_t{sample};
 }
 
+/// Moves the samples of valid pixels to the front; returns how many there are. `col`: the first one's place in `bits`.
 template <class Sample>
-SampleStatistics measure(const PixelView& window, std::uint32_t sample, const NodataSample& nodata) {
+std::size_t keep_valid(Sample* samples, std::size_t count, const std::byte* bits, std::uint64_t col) {
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint64_t at = col + i;
+    samples[kept] = samples[i];
+    kept += std::to_integer<std::size_t>(bits[at / 8] >> (7 - at % 8) & std::byte{1});
+  }
+  return kept;
+}
+
+template <class Sample>
+SampleStatistics measure(const PixelView& window, std::uint32_t sample, const NodataSample& nodata,
+                         const ValidBits& valid) {
   const Sample none = nodata.as<Sample>();
   Sample samples[panel_width];
   Lanes<Sample> all;
@@ -74,9 +87,9 @@ SampleStatistics measure(const PixelView& window, std::uint32_t sample, const No
 
   for (std::uint64_t row = 0; row < window.window.height; ++row)
     for (std::uint64_t col = 0; col < window.window.width; col += panel_width) {
-      const auto count =
-          static_cast<std::size_t>(std::min<std::uint64_t>(panel_width, window.window.width - col));
+      auto count = static_cast<std::size_t>(std::min<std::uint64_t>(panel_width, window.window.width - col));
       copy_row(window, row, col, count, sample, samples);
+      if (valid.data != nullptr) count = keep_valid(samples, count, valid.data + row * valid.row_bytes, col);
       if (!has_shift) {
         const Sample* const first = std::find_if(samples, samples + count, [&](Sample value) {
           return value == value && !(nodata.is_set && value == none) &&
@@ -141,15 +154,19 @@ void SampleStatistics::merge(const SampleStatistics& other) {
 
 StatisticsPart MeasureStatistics::operator()(std::span<const PixelView> windows) const {
   StatisticsPart part;
-  part.windows.reserve(windows.size() * samples_);
-  with_sample_type(type_, [&](auto zero) {
-    for (const PixelView& window : windows) {
-      assert(window.type == type_ && window.samples == samples_);
-      for (std::uint32_t sample = 0; sample < samples_; ++sample)
-        part.windows.push_back(measure<decltype(zero)>(window, sample, nodata_));
-    }
-  });
+  part.windows.resize(windows.size() * samples_);
+  for (std::size_t i = 0; i < windows.size(); ++i)
+    (*this)(windows[i], {}, std::span(part.windows).subspan(i * samples_, samples_));
   return part;
+}
+
+void MeasureStatistics::operator()(const PixelView& window, const ValidBits& valid,
+                                   std::span<SampleStatistics> out) const {
+  assert(window.type == type_ && window.samples == samples_ && out.size() == samples_);
+  with_sample_type(type_, [&](auto zero) {
+    for (std::uint32_t sample = 0; sample < samples_; ++sample)
+      out[sample] = measure<decltype(zero)>(window, sample, nodata_, valid);
+  });
 }
 
 void RasterStatistics::merge(const StatisticsPart& part) {

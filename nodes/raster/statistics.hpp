@@ -37,14 +37,24 @@ struct StatisticsPart {
   std::vector<SampleStatistics> windows;
 };
 
+/// Which pixels of a window are valid: a bit each, the most significant one first; rows begin on bytes. 1 is valid.
+struct ValidBits {
+  const std::byte* data = nullptr;  ///< nothing: all are
+  std::size_t row_bytes = 0;
+};
+
 /// The pure half: any number of threads. Windows of up to 2^32 rows of 2^32 pixels.
 class MeasureStatistics {
  public:
   explicit MeasureStatistics(const RasterInfo& input)
-      : type_(input.type), samples_(input.samples), nodata_(nodata_sample(input)) {}
+      : MeasureStatistics(input.type, input.samples, nodata_sample(input)) {}
+  MeasureStatistics(SampleType type, std::uint32_t samples, const NodataSample& nodata)
+      : type_(type), samples_(samples), nodata_(nodata) {}
 
   StatisticsPart operator()(std::span<const PixelView> windows) const;
   StatisticsPart operator()(const PixelView& window) const { return (*this)(std::span(&window, 1)); }
+  /// Of the valid pixels of a window; the others count as nodata. One for each sample.
+  void operator()(const PixelView& window, const ValidBits& valid, std::span<SampleStatistics> out) const;
 
  private:
   SampleType type_;

@@ -39,6 +39,8 @@ TiffOutputLayout layout_of(const RasterInfo& info, const GeotiffOptions& options
                                       : options.codec.id;
   layout.predictor = options.predictor.value_or(default_predictor(options.codec, info.type));
   layout.big = options.big;
+  layout.sparse = options.sparse;
+  layout.statistics = options.statistics;
   return layout;
 }
 
@@ -51,6 +53,7 @@ TileEncoding encoding_of(const TiffOutputLayout& layout, const CodecSpec& codec)
   encoding.samples = layout.info.samples;
   encoding.type = layout.info.type;
   encoding.fill = fill_for(layout.info);
+  encoding.set_extras(layout.info, layout.sparse, layout.statistics);
   encoding.codec.format = {encoding.tiles.tile_width, encoding.samples_per_tile(), encoding.type};
   return encoding;
 }
@@ -96,7 +99,8 @@ GeotiffStream::GeotiffStream(Graph& graph, const StreamInput& input, std::string
 
   const TileEncoding encoding = encoding_of(layout_, codec_);
   layout_.max_tile_bytes = encoding.max_tile_bytes();
-  flow.add_encoded(edge->cut, [bytes = BufferPool::charge(layout_.max_tile_bytes)] { return bytes; });
+  layout_.max_mask_bytes = encoding.max_mask_bytes();
+  flow.add_encoded(edge->cut, [bytes = encoding.tile_charge()] { return bytes; });
   run_tiles_ = flow.run_tiles(edge->cut);
   flow.add_standing([this, encoding] {
     return setup_->slots("compress") * CompressTiles(encoding, run_tiles_).slot_bytes() +

@@ -33,6 +33,11 @@ struct GeotiffOptions {
   /// Added to the source's, or in place of what says the same; see with_items. Of the file's samples.
   std::vector<MetadataItem> metadata;
   GeoreferencingEdit georeferencing;  ///< in place of the source's
+  /// Tiles that hold nothing but nodata (0 where there is none) are left out: readers see them as such.
+  bool sparse = false;
+  /// Minimum, maximum, mean, standard deviation and the part of valid pixels of each sample, measured on the way, go to
+  /// GDAL_METADATA. Of integers, float32 and float64; of the values before a lossy codec.
+  bool statistics = false;
   TiffOutputLayout::BigTiff big = TiffOutputLayout::BigTiff::automatic;
   bool overwrite = false;
   /// Computed on the tiles before they are encoded, each on what the one before it made: Slope, FocalMean, any

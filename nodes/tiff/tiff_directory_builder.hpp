@@ -46,7 +46,7 @@ enum class TiffType : std::uint16_t {
 /// place of the next.
 class TiffDirectoryBuilder {
  public:
-  /// Where a reserved array lies in the file: inside the directory's own bytes where it fits into its entry.
+  /// Where a tag's values lie in the file: inside the directory's own bytes where they fit into its entry.
   struct Array {
     std::uint64_t offset = 0, count = 0;
     std::uint64_t value_bytes = 0;
@@ -81,7 +81,7 @@ class TiffDirectoryBuilder {
 
   std::uint64_t offset() const { return offset_; }
   std::uint64_t end() const { return end_; }
-  Array array(std::uint16_t id) const;  ///< valid once both are placed
+  Array array(std::uint16_t id) const;  ///< of a tag that is there; valid once both are placed
   /// The bytes from offset() to end(); reserved arrays that lie in entries are 0. `next`: where the next
   /// directory starts, 0 for the last.
   std::vector<std::byte> encode(std::uint64_t next) const;

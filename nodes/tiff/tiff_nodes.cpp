@@ -51,6 +51,9 @@ class WriteInstance : public NodeInstance {
                                           : encoding.codec.id;
     layout_.predictor = encoding.predictor;
     layout_.max_tile_bytes = encoding.max_tile_bytes();
+    layout_.max_mask_bytes = encoding.max_mask_bytes();
+    layout_.sparse = encoding.sparse;
+    layout_.statistics = encoding.statistics;
     check(layout_);
     flow_.add_standing([this] { return TiffWriter::standing_bytes(layout_); });
     flow_.add_output(path_);

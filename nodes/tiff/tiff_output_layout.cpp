@@ -11,6 +11,7 @@
 #include "framework/error.hpp"
 #include "nodes/raster/metadata.hpp"
 #include "nodes/tiff/gdal_metadata.hpp"
+#include "nodes/tiff/statistics_text.hpp"
 
 namespace weir {
 namespace {
@@ -55,8 +56,8 @@ constexpr std::uint16_t own[] = {
 };
 
 // Values of PhotometricInterpretation.
-constexpr std::uint16_t min_is_white = 0, min_is_black = 1, rgb = 2, palette = 3, separated = 5, ycbcr = 6,
-                        cie_lab = 8, icc_lab = 9, itu_lab = 10;
+constexpr std::uint16_t min_is_white = 0, min_is_black = 1, rgb = 2, palette = 3, transparency_mask = 4,
+                        separated = 5, ycbcr = 6, cie_lab = 8, icc_lab = 9, itu_lab = 10;
 
 constexpr std::uint64_t largest_long = std::numeric_limits<std::uint32_t>::max();
 
@@ -149,6 +150,12 @@ std::uint16_t sample_format_of(SampleType type) {
   return is_floating(type) ? 3 : is_signed_integer(type) ? 2 : 1;
 }
 
+bool has_metadata_tag(const RasterInfo& info) {
+  return std::ranges::any_of(info.tags, [](const RawTag& tag) { return tag.id == gdal_metadata_tag; });
+}
+constexpr std::string_view not_a_list =
+    "that of the source (tag 42112) is not a list of items, so none can be added";
+
 void refuse(bool condition, std::string_view object, std::string_view reason) {
   if (condition) throw Error::usage("write", object, reason);
 }
@@ -171,8 +178,7 @@ TileLayout TiffOutputLayout::tiles() const {
 
 void add_metadata(RasterInfo& info, const std::vector<MetadataItem>& items) {
   if (items.empty()) return;
-  refuse(std::ranges::any_of(info.tags, [](const RawTag& tag) { return tag.id == gdal_metadata_tag; }),
-         "metadata", "that of the source (tag 42112) is not a list of items, so none can be added");
+  refuse(has_metadata_tag(info), "metadata", not_a_list);
   for (const MetadataItem& item : items)
     refuse(item.sample && *item.sample >= info.samples,
            fmt::format("metadata of band {}", item.sample.value_or(0) + 1),
@@ -183,6 +189,22 @@ void add_metadata(RasterInfo& info, const std::vector<MetadataItem>& items) {
 std::uint64_t tile_count(const TiffOutputLayout& layout) {
   const TileLayout tiles = layout.tiles();
   return tiles.tile_rows() * tiles.tile_cols() * tiles.planes;
+}
+
+TiffOutputLayout mask_of(const TiffOutputLayout& layout) {
+  TiffOutputLayout mask;
+  mask.info.height = layout.info.height;
+  mask.info.width = layout.info.width;
+  mask.info.photometric = transparency_mask;
+  mask.tile_height = layout.tile_height;
+  mask.tile_width = layout.tile_width;
+  mask.tiled = layout.tiled;
+  mask.codec = CodecId::deflate;
+  mask.big = layout.big;
+  mask.is_mask = true;
+  mask.sparse = layout.sparse;
+  mask.max_tile_bytes = layout.max_mask_bytes;
+  return mask;
 }
 
 std::uint16_t offsets_tag(const TiffOutputLayout& layout) {
@@ -204,6 +226,8 @@ void check(const TiffOutputLayout& layout) {
     for (const std::string* text : {&item.name, &item.text, &item.role, &item.domain})
       refuse(text->find('\0') != std::string::npos, fmt::format("the metadata item '{}'", item.name),
              "there is a NUL in it, which ends the text of a TIFF tag");
+
+  refuse(layout.statistics && has_metadata_tag(info), "statistics", not_a_list);
 
   const std::string tile = fmt::format("TIFF {} of {} x {} pixels", layout.tiled ? "tiles" : "strips",
                                        layout.tile_width, layout.tile_height);
@@ -237,9 +261,10 @@ void check(const TiffOutputLayout& layout) {
 
 TiffDirectoryBuilder describe(const TiffOutputLayout& layout, bool big, std::uint32_t subfile_type) {
   const RasterInfo& info = layout.info;
-  const std::uint16_t photometric = photometric_of(info);
-  const auto bits = static_cast<std::uint16_t>(8 * bytes_of(info.type));
+  const std::uint16_t photometric = layout.is_mask ? transparency_mask : photometric_of(info);
+  const auto bits = static_cast<std::uint16_t>(layout.is_mask ? 1 : 8 * bytes_of(info.type));
   TiffDirectoryBuilder directory(big);
+  if (layout.is_mask) subfile_type |= 4;
 
   if (subfile_type != 0) directory.add_long(tag::new_subfile_type, subfile_type);
   directory.add_long(tag::image_width, static_cast<std::uint32_t>(info.width));
@@ -261,14 +286,17 @@ TiffDirectoryBuilder describe(const TiffOutputLayout& layout, bool big, std::uin
   // A tile stays below 4 GiB, so that 32 bits count its bytes in a BigTIFF too.
   directory.reserve(offsets_tag(layout), big ? TiffType::long64 : TiffType::long32, tile_count(layout));
   directory.reserve(byte_counts_tag(layout), TiffType::long32, tile_count(layout));
-  directory.add_shorts(tag::extra_samples, extra_samples_of(info, photometric));
+  if (!layout.is_mask) directory.add_shorts(tag::extra_samples, extra_samples_of(info, photometric));
   directory.add_shorts(tag::sample_format,
                        std::vector<std::uint16_t>(info.samples, sample_format_of(info.type)));
   // Our samples are never subsampled, and TIFF's default is 2 x 2.
   if (photometric == ycbcr) directory.add_shorts(tag::ycbcr_subsampling, std::vector<std::uint16_t>{1, 1});
   add_georeferencing(directory, info.georeferencing);
   if (info.nodata) directory.add_text(tag::gdal_nodata, *info.nodata);
-  if (!info.metadata.empty()) directory.add_text(gdal_metadata_tag, print_gdal_metadata(info.metadata));
+  if (layout.statistics)
+    directory.add_text(gdal_metadata_tag, StatisticsText(info).text());
+  else if (!info.metadata.empty())
+    directory.add_text(gdal_metadata_tag, print_gdal_metadata(info.metadata));
 
   for (const RawTag& raw : info.tags) {
     if (raw.id == tag::color_map) {

@@ -25,6 +25,11 @@ struct TiffOutputLayout {
   CodecId codec = CodecId::none;
   Predictor predictor = Predictor::none;
   BigTiff big = BigTiff::automatic;
+  /// Where info.has_mask the file has a second directory with the mask, deflated: the bound of one of its tiles.
+  std::uint64_t max_mask_bytes = 0;
+  bool is_mask = false;              ///< this is that directory: see mask_of
+  bool sparse = false;               ///< tiles may be left out
+  bool statistics = false;           ///< GDAL_METADATA has room for them: see StatisticsText
   std::uint64_t max_tile_bytes = 0;  ///< bound of one encoded tile: max_encoded_bytes of its raw bytes
 
   TileLayout tiles() const;
@@ -33,6 +38,10 @@ struct TiffOutputLayout {
 /// Adds items to those of a raster that will be written, or replaces them: with_items. Throws a usage Error for samples
 /// that it has not, and where its source's metadata could only be carried as a tag.
 void add_metadata(RasterInfo& info, const std::vector<MetadataItem>& items);
+
+/// The mask of a layout with one, as a directory of its own: 1 bit per pixel, 1 where it is valid; the same tiles, deflated.
+/// What GDAL makes with GDAL_TIFF_INTERNAL_MASK.
+TiffOutputLayout mask_of(const TiffOutputLayout& layout);
 
 /// How many tiles the file has, over all planes.
 std::uint64_t tile_count(const TiffOutputLayout& layout);
@@ -47,7 +56,7 @@ void check(const TiffOutputLayout& layout);
 
 /// The directory of a checked layout, with offsets and byte counts reserved. Tags that the writer decides
 /// itself, and those that would point into the file the raster came from, are not taken from info.tags.
-/// `subfile_type`: NewSubfileType 254, written where it is not 0.
+/// `subfile_type`: NewSubfileType 254, written where it is not 0 (1 reduced image, 4 mask; a mask has its 4 anyway).
 TiffDirectoryBuilder describe(const TiffOutputLayout& layout, bool big, std::uint32_t subfile_type = 0);
 
 }  // namespace weir

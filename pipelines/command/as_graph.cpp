@@ -97,6 +97,9 @@ GraphFile convert_as_graph(const InputOptions& input, const std::string& output,
                                                       : "float");
   if (options.nodata) set(compress, "nodata", *options.nodata);
 
+  if (options.sparse) set(compress, "sparse", "true");
+  if (options.statistics) set(compress, "statistics", "true");
+
   GraphNode tif = node_of("tif", "write_tiff", "compress");
   set(tif, "path", output);
   if (options.big != TiffOutputLayout::BigTiff::automatic)
@@ -119,6 +122,7 @@ GraphFile read_as_graph(const InputOptions& input, const std::string& output, co
   set(cut, "strip", "1");
   GraphNode copy = node_of("copy", "compress_tiles", "cut");
   set(copy, "codec", "none");
+  set(copy, "mask", "drop");
   GraphNode file = node_of("file", "write_rows", "copy");
   set(file, "path", output);
   if (common.overwrite) set(file, "overwrite", "true");

@@ -25,7 +25,7 @@ struct ConvertOptions {
   PlaceOptions place;
   std::optional<int> level;
   std::uint64_t strip = 0;
-  bool dot = false, print_graph = false;
+  bool sparse = false, statistics = false, dot = false, print_graph = false;
 };
 
 Predictor parse_predictor(const std::string& text) {
@@ -68,6 +68,8 @@ WriteGeotiffOptions write_options(const ConvertOptions& options) {
   for (const std::string& band : options.bands)
     for (MetadataItem& item : parse_band_items(band)) write.metadata.push_back(std::move(item));
   write.spool = options.spool;
+  write.sparse = options.sparse;
+  write.statistics = options.statistics;
   write.overwrite = options.common.overwrite;
   write.graph = options.common.graph();
   write.concurrency = options.common.concurrency();
@@ -121,6 +123,9 @@ Action add_convert(CLI::App& app, bool explain) {
       ->add_option("--spool", options->spool,
                    "Where chunks wait that do not fit the memory: auto, none or FOLDER")
       ->option_text("S");
+  convert->add_flag("--sparse", options->sparse, "Leave tiles out that hold nothing but nodata (or 0)");
+  convert->add_flag("--statistics", options->statistics,
+                    "Measure each band on the way: minimum, maximum, mean ... in GDAL_METADATA");
   choice("--bigtiff", options->bigtiff, "auto, yes or no", "B", {"auto", "yes", "no"});
   options->place.add_to(*convert);
   options->common.add_to(*convert);
