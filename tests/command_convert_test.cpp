@@ -44,10 +44,10 @@ TEST_CASE("help fits 80 columns, and names every option without the parser's own
   }
   const std::string convert = weir({"convert", "--help"}).out;
   for (const char* option :
-       {"--window",    "--chunk",  "--directory", "--compress",   "--level",  "--deflate-engine",
-        "--predictor", "--tile",   "--strip",     "--interleave", "--nodata", "--bigtiff",
-        "--memory",    "--tokens", "--threads",   "--engine",     "--set",    "--progress",
-        "--report",    "--trace",  "--overwrite", "--quiet"})
+       {"--window",  "--chunk",  "--directory",  "--compress", "--level",   "--deflate-engine", "--predictor",
+        "--tile",    "--strip",  "--interleave", "--nodata",   "--bigtiff", "--memory",         "--tokens",
+        "--threads", "--engine", "--set",        "--progress", "--report",  "--trace",          "--overwrite",
+        "--quiet",   "--sparse", "--statistics", "--metadata", "--band"})
     CHECK_MESSAGE(contains(convert, std::string("\n  ") + option + " "), option);
   const std::string all = weir({"--help"}).out;
   for (const char* command : {"convert", "read", "info", "explain"})

@@ -116,7 +116,7 @@ Action add_convert(CLI::App& app, bool explain) {
       ->allow_extra_args(false);
   convert
       ->add_option("--band", options->bands,
-                   "N:name=...,unit=...,scale=...,offset=... of band N, from 1; repeatable")
+                   "What band N is, from 1: N:name=A,unit=B,scale=C,offset=D; repeatable")
       ->option_text("BAND")
       ->allow_extra_args(false);
   convert
@@ -125,7 +125,7 @@ Action add_convert(CLI::App& app, bool explain) {
       ->option_text("S");
   convert->add_flag("--sparse", options->sparse, "Leave tiles out that hold nothing but nodata (or 0)");
   convert->add_flag("--statistics", options->statistics,
-                    "Measure each band on the way: minimum, maximum, mean ... in GDAL_METADATA");
+                    "Measure each band on the way: extremes, mean, deviation in GDAL_METADATA");
   choice("--bigtiff", options->bigtiff, "auto, yes or no", "B", {"auto", "yes", "no"});
   options->place.add_to(*convert);
   options->common.add_to(*convert);

@@ -44,8 +44,9 @@ def statistics_differ(source, path):
         wanted, seen = band.GetMetadata(), new.GetRasterBand(number).GetMetadata()
         for name in NAMES:
             a, b = wanted.get(f"STATISTICS_{name}"), seen.get(f"STATISTICS_{name}")
-            # GDAL writes 14 digits.
-            if b is None or abs(float(a) - float(b)) > 1e-12 * max(1, abs(float(a))):
+            # GDAL writes 14 digits; its running variance loses more where values are far from 0 (1e6 with 3e-4: 2e-8).
+            limit = 1e-7 if name == "STDDEV" else 1e-12
+            if b is None or abs(float(a) - float(b)) > limit * abs(float(a)):
                 problems.append(f"band {number}: {name} is {b}, GDAL says {a}")
     return problems
 
@@ -57,7 +58,8 @@ def pixels_differ(source, path):
 
 
 def masks_differ(source, path):
-    golden, new = gdal.Open(str(source)).GetRasterBand(1), gdal.Open(str(path)).GetRasterBand(1)
+    of_golden, of_new = gdal.Open(str(source)), gdal.Open(str(path))  # a band dies with its dataset
+    golden, new = of_golden.GetRasterBand(1), of_new.GetRasterBand(1)
     if new.GetMaskFlags() != gdal.GMF_PER_DATASET:
         return [f"GDAL's mask flags are {new.GetMaskFlags()}, not {gdal.GMF_PER_DATASET}: PER_DATASET"]
     same = numpy.array_equal(golden.GetMaskBand().ReadAsArray(), new.GetMaskBand().ReadAsArray())
@@ -98,11 +100,11 @@ def main():
         if nodata is None:
             holes[holes == -32768] = 0
         source = made("holes", holes, nodata=nodata)
-        for way in ways:
-            size = convert(source, *way, "--tile", "32").stat().st_size if "--strip" not in way else convert(source, *way).stat().st_size
-            path = convert(source, "--sparse", *way, *([] if "--strip" in way else ["--tile", "32"]))
+        for way in (["--tile", "32"], ["--tile", "32", "--interleave", "band"], ["--strip", "13", "--compress", "none"]):
+            size = convert(source, *way).stat().st_size
+            path = convert(source, "--sparse", *way)
             problems = pixels_differ(source, path)
-            if "--strip" not in way and path.stat().st_size >= size:
+            if path.stat().st_size >= size and "--strip" not in way:
                 problems.append(f"{path.stat().st_size} bytes, and {size} without --sparse")
             checks.check(f"sparse tiles, nodata {nodata}, {' '.join(way)}", problems)
         holes[holes == 0] = -32768

@@ -7,6 +7,7 @@ source without it."""
 
 import re
 import shutil
+import subprocess
 import sys
 
 from osgeo import gdal
@@ -27,11 +28,9 @@ WAYS = (
 
 def compared(golden, new):
     """What gdalcompare.py complains of, without what is expected."""
-    try:
-        said, _ = checks.run(sys.executable, "-m", "osgeo_utils.gdalcompare", golden, new)
-    except RuntimeError as error:
-        said = str(error)
-    said = re.sub(r"gdalcompare exits with \d+: |.*python3? exits with \d+: ", "", said)
+    command = [sys.executable, "-m", "osgeo_utils.gdalcompare", str(golden), str(new)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)  # exits with the number of differences
+    said = done.stdout + done.stderr
     said = said.replace("Files differ at the binary level.", "")
     said = re.sub(r"Band \d+ overview count difference:\s+Golden: \d+\s+New:\s+0", "", said)
     said = re.sub(r"Differences Found: \d+", "", said)
@@ -50,6 +49,7 @@ def rest_of(path):
         "interpretation": [band.GetColorInterpretation() for band in bands],
         "metadata": raster.GetMetadata(),
         "point or area": raster.GetMetadataItem("AREA_OR_POINT"),
+        "pixels": [band.Checksum() for band in bands],
         "type": [band.DataType for band in bands],
     }
 
@@ -64,8 +64,6 @@ def main():
                 problems = compared(golden, new)
                 before, after = rest_of(golden), rest_of(new)
                 problems += [f"{key}: {after[key]}, not {before[key]}" for key in before if before[key] != after[key]]
-                if gdal.Open(str(golden)).GetRasterBand(1).Checksum() != gdal.Open(str(new)).GetRasterBand(1).Checksum():
-                    problems.append("the pixels differ")
             except RuntimeError as error:
                 problems = [error]
             checks.check(f"{name} {' '.join(way)}", problems)
