@@ -20,8 +20,14 @@ namespace weir::codec_support {
 
 using Bytes = std::vector<std::byte>;
 
-inline constexpr CodecId all_codecs[] = {CodecId::none, CodecId::lzw, CodecId::deflate, CodecId::packbits,
-                                         CodecId::zstd};
+// Those that encode bytes, whatever they mean; jpeg, webp and lerc are in image_codec_support.hpp. lzma where it is
+// built in.
+inline std::vector<CodecId> byte_codecs() {
+  std::vector<CodecId> ids = {CodecId::none, CodecId::lzw, CodecId::deflate, CodecId::packbits,
+                              CodecId::zstd};
+  if (missing_reason(CodecId::lzma).empty()) ids.push_back(CodecId::lzma);
+  return ids;
+}
 
 inline std::string described(const CodecSpec& spec) {
   std::string text(name_of(spec.id));
@@ -39,6 +45,8 @@ inline std::vector<CodecSpec> all_specs() {
   specs.push_back({CodecId::packbits});
   specs.back().format.width = 1;
   for (int level = 1; level <= 22; ++level) specs.push_back({CodecId::zstd, level});
+  if (missing_reason(CodecId::lzma).empty())
+    for (int level = 0; level <= 9; ++level) specs.push_back({CodecId::lzma, level});
   for (DeflateEngine engine : deflate_engines()) {
     const int highest = engine == DeflateEngine::zlib ? 9 : engine == DeflateEngine::isal ? 3 : 12;
     for (int level = 1; level <= highest; ++level) specs.push_back({CodecId::deflate, level, engine});
@@ -49,7 +57,9 @@ inline std::vector<CodecSpec> all_specs() {
 
 // One of each codec and engine.
 inline std::vector<CodecSpec> default_specs() {
-  std::vector<CodecSpec> specs = {{CodecId::none}, {CodecId::lzw}, {CodecId::packbits}, {CodecId::zstd}};
+  std::vector<CodecSpec> specs;
+  for (const CodecId id : byte_codecs())
+    if (id != CodecId::deflate) specs.push_back({id});
   for (DeflateEngine engine : deflate_engines()) specs.push_back({CodecId::deflate, std::nullopt, engine});
   for (CodecSpec& spec : specs) spec = resolved(spec);
   return specs;

@@ -18,7 +18,9 @@ namespace {
 using namespace codec_support;
 
 TEST_CASE("codecs and engines are found by their names") {
-  for (CodecId id : all_codecs) CHECK(codec_named(name_of(id)) == id);
+  for (CodecId id : {CodecId::none, CodecId::lzw, CodecId::jpeg, CodecId::deflate, CodecId::packbits,
+                     CodecId::lerc, CodecId::lzma, CodecId::zstd, CodecId::webp})
+    CHECK(codec_named(name_of(id)) == id);
   CHECK(name_of(CodecId::zstd) == "zstd");
   CHECK_FALSE(codec_named("jpeg2000").has_value());
   for (DeflateEngine engine :
@@ -47,8 +49,9 @@ TEST_CASE("levels and engines that do not exist are refused") {
   CHECK(refuses({CodecId::lzw, 1}));
   CHECK(refuses({CodecId::packbits, 1}));
   CHECK(refuses({CodecId::none, 1}));
+  CHECK(refuses({CodecId::lzma}) == !missing_reason(CodecId::lzma).empty());
   CHECK(refuses({CodecId::zstd, 3, DeflateEngine::zlib}));
-  CHECK(refuses({static_cast<CodecId>(7)}));
+  CHECK(refuses({static_cast<CodecId>(9)}));
   const std::vector<DeflateEngine> built_in = deflate_engines();
   for (DeflateEngine engine : {DeflateEngine::libdeflate, DeflateEngine::isal})
     CHECK(refuses({CodecId::deflate, std::nullopt, engine}) ==
@@ -192,7 +195,7 @@ TEST_CASE("the encoded bytes do not depend on what lay in the scratch memory") {
 TEST_CASE("codecs take no more scratch than they declare") {
   for (const CodecSpec& spec : all_specs())
     for (std::size_t size : {1u, 5000u, 16384u, 65536u, 131072u, 262144u, 300000u}) {
-      if (size > 131072 && *spec.level > 12 && spec.id == CodecId::zstd && size != 262144) continue;  // slow
+      if (size > 131072 && spec.id == CodecId::zstd && *spec.level > 12 && size != 262144) continue;  // slow
       CAPTURE(described(spec));
       CAPTURE(size);
       const auto pool = std::make_shared<BufferPool>(std::uint64_t{1} << 40);
@@ -209,19 +212,24 @@ TEST_CASE("codecs take no more scratch than they declare") {
       // Not much less either: what is declared is reserved for the whole run. (libtiff takes its own memory.)
       if (spec.id == CodecId::zstd || spec.id == CodecId::deflate)
         CHECK(declared <= pool->peak_bytes() + 4096);
+      if (spec.id == CodecId::lzma) CHECK(declared <= pool->peak_bytes() + 131072);
     }
-  for (CodecId id : all_codecs) {
+  for (CodecId id : byte_codecs()) {
     CAPTURE(name_of(id));
     const auto pool = std::make_shared<BufferPool>(std::uint64_t{1} << 40);
+    DecodeSpec decode;
+    decode.id = id;
+    decode.format.width = 1000;
+    decode.rows = 200;
     {
-      const auto decoder = make_decoder(id, Scratch(pool));
+      const auto decoder = make_decoder(decode, Scratch(pool));
       const Bytes raw = random_bytes(200000, 9), encoded = encoded_with(resolved({id}), raw);
       Bytes out(raw.size());
       for (std::size_t bytes : {encoded.size(), encoded.size() / 2})
         for (std::size_t wanted : {out.size(), out.size() / 2})
           (void)decoder->decode(std::span(encoded).first(bytes), std::span(out).first(wanted));
     }
-    CHECK(pool->peak_bytes() <= decoder_scratch_bytes(id));
+    CHECK(pool->peak_bytes() <= decoder_scratch_bytes(decode));
     CHECK(pool->live_bytes() == 0);
   }
 }

@@ -78,6 +78,13 @@ TEST_CASE("wrong usage is one sentence, exit 2, and creates nothing") {
   CHECK(contains(convert({"--level", "99"}), "its levels are 1 to"));
   CHECK(contains(convert({"--compress", "zstd", "--level", "23"}), "its levels are 1 to 22"));
   CHECK(contains(convert({"--compress", "zstd", "--deflate-engine", "zlib"}), "the codec is not deflate"));
+  CHECK(contains(convert({"--quality", "50"}), "the codec is deflate; jpeg and webp have a quality"));
+  CHECK(contains(convert({"--compress", "jpeg"}), "6 samples per pixel"));
+  CHECK(contains(convert({"--compress", "jpeg", "--quality", "101"}), "it goes from 1 to 100"));
+  CHECK(contains(convert({"--compress", "webp", "--lossless", "--quality", "5"}), "lossless webp has none"));
+  CHECK(contains(convert({"--compress", "zstd", "--lossless"}), "the codec is zstd"));
+  CHECK(contains(convert({"--compress", "lerc", "--max-error", "-1"}), "it is a number from 0 on"));
+  CHECK(contains(convert({"--compress", "lerc", "--level", "5"}), "lerc_deflate and lerc_zstd have"));
   CHECK(contains(convert({"--predictor", "3"}), "uint8"));
   for (const char* size : {"100", "0", "-16", "16x", "x16", "1x2x3", "256.5", "18446744073709551616", ""})
     CHECK(contains(convert({"--tile", size}), "tile"));

@@ -132,6 +132,9 @@ TEST_CASE("a command prints itself as a graph, and running that makes the same b
        "--band", "1:scale=0.1"},
       {"--sparse", "--statistics", "--nodata", "0", "--tile", "16"},
       {"--compress", "packbits", "--set", "fetch.concurrency=1"},
+      {"--compress", "jpeg", "--quality", "60", "--interleave", "band"},
+      {"--compress", "lerc_deflate", "--level", "2", "--max-error", "0.75"},
+      {"--compress", "lzma", "--level", "0"},
   };
   for (const std::vector<std::string>& way : ways) {
     std::vector<std::string> convert{"convert", in, out, "--overwrite"};
@@ -147,6 +150,20 @@ TEST_CASE("a command prints itself as a graph, and running that makes the same b
     CAPTURE(printed.out);
     const Ended ended = weir({"run", file});
     CHECK_MESSAGE(ended.code == 0, ended.err);
+    CHECK(file_bytes(out) == right);
+  }
+  const std::string rgb = data("rgb-3c-8b.tiff");
+  for (const std::vector<std::string>& way :
+       std::vector<std::vector<std::string>>{{"--compress", "jpeg"},
+                                             {"--compress", "webp", "--lossless"},
+                                             {"--compress", "webp", "--quality", "9"}}) {
+    std::vector<std::string> convert{"convert", rgb, out, "--overwrite"};
+    convert.insert(convert.end(), way.begin(), way.end());
+    REQUIRE(weir(convert).code == 0);
+    const Bytes right = file_bytes(out);
+    convert.push_back("--print-graph");
+    std::ofstream(file) << weir(convert).out;
+    REQUIRE(weir({"run", file}).code == 0);
     CHECK(file_bytes(out) == right);
   }
   const std::string rows = folder / "rows.npy";

@@ -60,6 +60,7 @@ constexpr std::string_view readable[] = {
     "predictor-3-gray-f32.tif",
     "predictor-3-rgb-f32.tif",
     "quad-lzw-compat.tiff",
+    "quad-tile.jpg.tiff",
     "random-fp16-pred2.tiff",
     "random-fp16-pred3.tiff",
     "random-fp16.tiff",
@@ -67,6 +68,8 @@ constexpr std::string_view readable[] = {
     "rgb-3c-8b.tiff",
     "single-black-fp16.tiff",
     "tiled-gray-i1.tif",
+    "tiled-jpeg-rgb-u8.tif",
+    "tiled-jpeg-ycbcr.tif",
     "tiled-oversize-gray-i8.tif",
     "white-fp16-pred2.tiff",
     "white-fp16-pred3.tiff",
@@ -78,9 +81,6 @@ struct Refused {
 };
 constexpr Refused refused[] = {
     {"logluv-3c-16b.tiff", "Compression (tag 259) is 34676"},
-    {"quad-tile.jpg.tiff", "PhotometricInterpretation (tag 262) is 6"},
-    {"tiled-jpeg-rgb-u8.tif", "Compression (tag 259) is 7"},
-    {"tiled-jpeg-ycbcr.tif", "PhotometricInterpretation (tag 262) is 6"},
 };
 
 /// The same pixels as the TIFF beside it, in the formats of netpbm.

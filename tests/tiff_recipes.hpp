@@ -198,6 +198,7 @@ inline std::string error_of(const Bytes& file, const TiffReadOptions& options = 
 inline Bytes libtiff_pixels(const Bytes& bytes, const RasterInfo& info, const TiffLayout& layout) {
   MemoryTiff file(bytes);
   TIFF* tiff = file.open("rmc");  // c: strips as they are stored
+  if (layout.codec == CodecId::jpeg) TIFFSetField(tiff, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
   const std::size_t size = bytes_of(info.type);
   const std::size_t stored = info.samples / layout.planes * size;
   Bytes pixels(info.height * info.width * info.pixel_bytes());

@@ -1,9 +1,12 @@
 #include "nodes/codecs/compress_tiles.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 #include <memory>
 
+#include "framework/error.hpp"
 #include "framework/scratch_block.hpp"
 
 namespace weir {
@@ -16,6 +19,21 @@ std::span<std::byte> span_of(const ScratchBlock& block) {
 // Runs that wait for their place are made compact, in steps of this size so that freed blocks fit the next one.
 constexpr std::size_t compact_step = 32 * 1024;
 
+// The pixels of a tile beyond the first `rows` x `cols` become copies of the nearest of these.
+void repeat_edge(std::span<std::byte> tile, const Window& window, std::uint64_t rows, std::uint64_t cols,
+                 std::size_t pixel_bytes) {
+  const std::size_t row_bytes = window.width * pixel_bytes;
+  for (std::uint64_t row = 0; row < std::min(rows, window.height) && cols < window.width; ++row) {
+    std::byte* at = tile.data() + row * row_bytes + (cols - 1) * pixel_bytes;
+    for (std::uint64_t col = cols; col < window.width; ++col, at += pixel_bytes)
+      std::memcpy(at + pixel_bytes, at, pixel_bytes);
+  }
+  for (std::uint64_t row = rows; row < window.height; ++row)
+    std::memcpy(tile.data() + row * row_bytes, tile.data() + (rows - 1) * row_bytes, row_bytes);
+}
+
+constexpr std::uint16_t rgb = 2, palette = 3;  // PhotometricInterpretation
+
 }  // namespace
 
 void TileEncoding::set_extras(const RasterInfo& info, bool wants_sparse, bool wants_statistics) {
@@ -27,6 +45,16 @@ void TileEncoding::set_extras(const RasterInfo& info, bool wants_sparse, bool wa
   nodata = nodata_sample(info);
 }
 
+void fit_codec(TileEncoding& encoding, const RasterInfo& info) {
+  const bool is_rgb = encoding.tiles.planes == 1 && encoding.samples == 3 && info.photometric == rgb;
+  encoding.codec.format = {encoding.tiles.tile_width, encoding.samples_per_tile(), encoding.type, is_rgb};
+  check_pieces(encoding.codec, encoding.tiles.tile_height);
+  const bool may_index = info.photometric == palette && bytes_of(info.type) <= 2 && !is_floating(info.type);
+  if (may_index && is_lossy(encoding.codec))
+    throw Error::usage("use", fmt::format("{} for indices of a colour table", name_of(encoding.codec)),
+                       "it would change them");
+}
+
 struct CompressTiles::ThreadLocal : CompressTiles::Local {
   ScratchBlock raw, row, run, raw_mask;
   std::unique_ptr<Encoder> encoder, mask_encoder;
@@ -34,6 +62,7 @@ struct CompressTiles::ThreadLocal : CompressTiles::Local {
 
 CompressTiles::CompressTiles(TileEncoding encoding, std::uint64_t run_tiles)
     : encoding_(std::move(encoding)),
+      is_lossy_(is_lossy(encoding_.codec)),
       run_tiles_(run_tiles),
       raw_tile_bytes_(encoding_.raw_tile_bytes()),
       max_tile_bytes_(encoding_.max_tile_bytes()),
@@ -141,7 +170,11 @@ std::size_t CompressTiles::encode_pixels(const Window& window, std::span<std::by
   const auto sample_bytes = static_cast<std::uint32_t>(bytes_of(encoding_.type));
   if (encoding_.sparse && is_all_fill(raw, sample_bytes, encoding_.fill)) return 0;
   if (is_plain(encoding_.codec)) return raw.size();
-  apply_predictor(encoding_.predictor, {window.width, encoding_.samples_per_tile(), sample_bytes}, raw,
+  const std::uint32_t samples = encoding_.samples_per_tile();
+  if (is_lossy_)
+    repeat_edge(raw, window, encoding_.tiles.height - window.row, encoding_.tiles.width - window.col,
+                samples * sample_bytes);
+  apply_predictor(encoding_.predictor, {window.width, samples, sample_bytes}, raw,
                   span_of(local.row));
   return local.encoder->encode(raw, out.first(max_tile_bytes_));
 }

@@ -56,8 +56,13 @@ struct TileEncoding {
   static CodecSpec mask_codec() { return resolved({CodecId::deflate}); }
 };
 
+/// Tells the codec what pieces it gets. Throws a usage Error where it cannot hold them: see check_pieces; and where it
+/// changes values and they are indices of a colour table.
+void fit_codec(TileEncoding& encoding, const RasterInfo& info);
+
 /// Cuts each tile of a run out of its band, applies the predictor and encodes it: one task, so that the tile stays in
-/// the core's cache from the first step to the last; so are its statistics and its mask's tile. Encoders and raw tiles are
+/// the core's cache from the first step to the last; so are its statistics and its mask's tile. Codecs that change values get
+/// the raster's last rows and columns repeated in place of the fill, which would ring into them. Encoders and raw tiles are
 /// kept per thread. Without a codec the pixels go straight to the output buffer.
 class CompressTiles {
  public:
@@ -86,6 +91,7 @@ class CompressTiles {
   std::size_t encode_mask(std::span<const std::byte> raw, ThreadLocal& local, std::span<std::byte> out) const;
 
   TileEncoding encoding_;
+  bool is_lossy_;
   std::uint64_t run_tiles_, raw_tile_bytes_, max_tile_bytes_, row_bytes_, raw_mask_bytes_, max_mask_bytes_;
   std::uint64_t statistics_bytes_;
   MeasureStatistics measure_;

@@ -19,8 +19,11 @@ class CompressInstance : public NodeInstance {
     const std::string& name_of_codec = parameters.text("codec");
     for (const auto& custom : codecs)
       if (custom->name() == name_of_codec) codec.custom = custom;
-    if (!codec.custom) codec.id = *codec_named(name_of_codec);
+    if (!codec.custom) codec = *codec_spec_named(name_of_codec);
     if (parameters.has("level")) codec.level = static_cast<int>(parameters.integer("level"));
+    if (parameters.has("quality")) codec.quality = static_cast<int>(parameters.integer("quality"));
+    codec.lossless = parameters.flag("lossless");
+    if (parameters.has("max_error")) codec.max_error = parameters.number("max_error");
     const std::string& engine = parameters.text("deflate_engine");
     if (engine != "auto") codec.engine = *deflate_engine_named(engine);
     codec_ = resolved(codec);
@@ -51,7 +54,7 @@ class CompressInstance : public NodeInstance {
     encoding.type = in->info.type;
     encoding.fill = fill_for(edge_->info);
     encoding.set_extras(edge_->info, is_sparse_, has_statistics_);
-    encoding.codec.format = {encoding.tiles.tile_width, encoding.samples_per_tile(), encoding.type};
+    fit_codec(encoding, edge_->info);
     const std::uint64_t tile_bytes = encoding.tile_charge();
     flow_.add_encoded(edge_->cut, [tile_bytes] { return tile_bytes; });
     flow_.add_standing([this] { return setup_.slots(name_) * compress().slot_bytes(); });
@@ -87,15 +90,14 @@ class CompressInstance : public NodeInstance {
 }  // namespace
 
 Predictor default_predictor(const CodecSpec& codec, SampleType type) {
-  const bool gains =
-      codec.custom || codec.id == CodecId::deflate || codec.id == CodecId::zstd || codec.id == CodecId::lzw;
+  const bool gains = codec.custom || takes_predictor(codec.id);
   if (!gains || is_complex(type)) return Predictor::none;
   return is_floating(type) ? Predictor::floating_point : Predictor::horizontal;
 }
 
 NodeType compress_tiles_node_type(const std::vector<std::shared_ptr<const CustomCodec>>& codecs) {
-  std::vector<std::string> names{"none", "deflate", "zstd", "lzw", "packbits"};
-  int least = 1, most = 22;  // of ours
+  std::vector<std::string> names = codec_names();
+  int least = 0, most = 22;  // of ours
   for (const auto& custom : codecs) {
     names.push_back(custom->name());
     if (const auto levels = custom->levels()) {
@@ -116,9 +118,26 @@ NodeType compress_tiles_node_type(const std::vector<std::shared_ptr<const Custom
        .choices = names},
       {.name = "level",
        .type = ParameterType::integer,
-       .help = "deflate 1-12, zstd 1-22; the codec's own default where it is not given",
+       .help = "deflate 1-12, zstd and lerc_zstd 1-22, lerc_deflate 1-9, lzma 0-9; the codec's own default "
+               "where it "
+               "is not given",
        .least = static_cast<double>(least),
        .most = static_cast<double>(most)},
+      {.name = "quality",
+       .type = ParameterType::integer,
+       .help = "of jpeg and of webp that is not lossless, 75 where it is not given; values change, nodata "
+               "values too",
+       .least = 1,
+       .most = 100},
+      {.name = "lossless",
+       .type = ParameterType::flag,
+       .help = "webp keeps every sample",
+       .default_value = "false"},
+      {.name = "max_error",
+       .type = ParameterType::number,
+       .help =
+           "lerc: no sample changes by more, nodata values by as much; 0 where it is not given: none changes",
+       .least = 0},
       {.name = "deflate_engine",
        .type = ParameterType::choice,
        .help = "the library that makes deflate streams",

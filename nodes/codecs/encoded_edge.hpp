@@ -16,7 +16,7 @@ struct EncodedEdge : EdgeInfo {
 NodeType compress_tiles_node_type(const std::vector<std::shared_ptr<const CustomCodec>>& codecs = {});
 
 /// The predictor that suits a codec: horizontal for integers and floating_point for floats with deflate,
-/// zstd, lzw and codecs of plugins, none otherwise.
+/// zstd, lzw, lzma and codecs of plugins, none otherwise.
 Predictor default_predictor(const CodecSpec& codec, SampleType type);
 
 }  // namespace weir

@@ -54,7 +54,7 @@ TileEncoding encoding_of(const TiffOutputLayout& layout, const CodecSpec& codec)
   encoding.type = layout.info.type;
   encoding.fill = fill_for(layout.info);
   encoding.set_extras(layout.info, layout.sparse, layout.statistics);
-  encoding.codec.format = {encoding.tiles.tile_width, encoding.samples_per_tile(), encoding.type};
+  fit_codec(encoding, layout.info);
   return encoding;
 }
 
@@ -100,6 +100,7 @@ GeotiffStream::GeotiffStream(Graph& graph, const StreamInput& input, std::string
   const TileEncoding encoding = encoding_of(layout_, codec_);
   layout_.max_tile_bytes = encoding.max_tile_bytes();
   layout_.max_mask_bytes = encoding.max_mask_bytes();
+  layout_.codec_tags = tags_of(encoding.codec);
   flow.add_encoded(edge->cut, [bytes = encoding.tile_charge()] { return bytes; });
   run_tiles_ = flow.run_tiles(edge->cut);
   flow.add_standing([this, encoding] {

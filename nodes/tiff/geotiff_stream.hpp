@@ -27,7 +27,8 @@ struct GeotiffOptions {
   std::optional<std::uint64_t> strip_rows;            ///< strips of that many rows instead of tiles
   bool planar_separate = false;                       ///< one plane per sample
   CodecSpec codec = {CodecId::deflate, {}, DeflateEngine::automatic};
-  /// Default: horizontal for integers and floating_point for floats with deflate, zstd and lzw, none otherwise.
+  /// Default: horizontal for integers and floating_point for floats with deflate, zstd, lzw and lzma, none
+  /// otherwise.
   std::optional<Predictor> predictor;
   std::optional<std::string> nodata;  ///< in place of the source's
   /// Added to the source's, or in place of what says the same; see with_items. Of the file's samples.

@@ -16,6 +16,7 @@
 
 #include "framework/error.hpp"
 #include "nodes/tiff/gdal_metadata.hpp"
+#include "nodes/tiff/tiff_decode.hpp"
 #include "nodes/tiff/tiff_directory.hpp"
 #include "nodes/tiff/tiff_samples.hpp"
 
@@ -269,11 +270,23 @@ CodecId codec(const ReadableFile& file, unsigned compression, const CustomCodecs
       return CodecId::packbits;
     case COMPRESSION_ZSTD:
       return CodecId::zstd;
+    case COMPRESSION_JPEG:
+      return CodecId::jpeg;
+    case COMPRESSION_LERC:
+      return CodecId::lerc;
+    case COMPRESSION_LZMA:
+      return CodecId::lzma;
+    case COMPRESSION_WEBP:
+      return CodecId::webp;
+    case COMPRESSION_OJPEG:
+      fail(
+          file,
+          "Compression (tag 259) is 6, the JPEG of TIFF 6.0 itself, which is not read; its successor, 7, is");
     default:
-      fail(file,
-           fmt::format("Compression (tag 259) is {}; none (1), LZW (5), deflate (8, 32946), PackBits (32773) "
-                       "and ZSTD (50000) are read",
-                       compression));
+      fail(file, fmt::format(
+                     "Compression (tag 259) is {}; none (1), LZW (5), JPEG (7), deflate (8, 32946), PackBits "
+                     "(32773), LERC (34887), LZMA (34925), ZSTD (50000) and WebP (50001) are read",
+                     compression));
   }
 }
 
@@ -281,7 +294,7 @@ Predictor predictor(const ReadableFile& file, const TiffDirectory& directory, Co
                     const TiffSamples& samples) {
   // libtiff, and GDAL with it, knows the tag only with codecs that use it; with others it has no effect
   // there.
-  if (id == CodecId::none || id == CodecId::packbits) return Predictor::none;
+  if (!takes_predictor(id)) return Predictor::none;
   const std::vector<std::uint16_t> values = values_of<std::uint16_t>(file, directory, tag_predictor);
   const unsigned value = values.empty() ? 1 : values.front();
   if (value < 1 || value > 3)
@@ -334,11 +347,12 @@ TiffLayout read_layout(const ReadableFile& file, const TiffDirectory& directory,
     if (static_cast<CodecId>(custom->tiff_compression()) == layout.codec) layout.custom_codec = custom;
   layout.predictor = predictor(file, directory, layout.codec, {info.type, samples});
 
-  // libtiff turns the bits of what is stored, whatever the codec.
+  // libtiff turns the bits of what is stored, whatever the codec, but for JPEG.
   const auto fill_order = tiff.value<std::uint16_t>(TIFFTAG_FILLORDER, FILLORDER_MSB2LSB);
   if (fill_order != FILLORDER_MSB2LSB && fill_order != FILLORDER_LSB2MSB)
     fail(file, fmt::format("FillOrder (tag 266) is {}; 1 and 2 are read", fill_order));
-  layout.is_bit_reversed = fill_order == FILLORDER_LSB2MSB;
+  layout.is_bit_reversed = fill_order == FILLORDER_LSB2MSB && layout.codec != CodecId::jpeg;
+  layout.decode = decode_spec_of(file, tiff.get(), info, layout);
 
   // Each factor is below 2^32, and there are at most 65535 planes.
   const std::uint64_t rows = (info.height + layout.strile_height - 1) / layout.strile_height;
@@ -382,9 +396,13 @@ RasterInfo read_info(const ReadableFile& file, const TiffDirectory& directory, c
     fail(file, fmt::format("ImageDepth or TileDepth (tags 32997 and 32998) is {}; 1 is read", depth));
 
   info.photometric = tiff.value<std::uint16_t>(TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK);
-  // Subsampled: its tiles hold fewer samples than pixels say.
-  if (info.photometric == PHOTOMETRIC_YCBCR)
-    fail(file, "PhotometricInterpretation (tag 262) is 6, YCbCr, which is not read");
+  if (info.photometric == PHOTOMETRIC_YCBCR) {
+    // Subsampled: its tiles hold fewer samples than pixels say. JPEG's decoder makes RGB of them.
+    if (tiff.value<std::uint16_t>(TIFFTAG_COMPRESSION, COMPRESSION_NONE) != COMPRESSION_JPEG)
+      fail(file,
+           "PhotometricInterpretation (tag 262) is 6, YCbCr, which is read with JPEG (compression 7) only");
+    info.photometric = PHOTOMETRIC_RGB;
+  }
   std::uint16_t extra_count = 0;
   const std::uint16_t* extra = nullptr;
   if (TIFFGetField(tiff.get(), TIFFTAG_EXTRASAMPLES, &extra_count, &extra) == 1 && extra != nullptr)
@@ -409,6 +427,8 @@ TiffImage read_image(const ReadableFile& file, const TiffDirectory& directory, s
   image.layout = read_layout(file, directory, tiff, image.info, samples.stored, codecs);
   for (const TiffEntry& entry : directory.entries) {
     if (contains(structural_tags, entry.id)) continue;
+    if (image.layout.decode.ycbcr_across != 0 && entry.id == TIFFTAG_REFERENCEBLACKWHITE)
+      continue;  // of YCbCr
     const bool is_pointer =
         contains(pointer_tags, entry.id) || entry.type == type_ifd || entry.type == type_ifd8;
     if (is_pointer || tiff_type_bytes(entry.type) == 0 || entry.count == 0) {

@@ -21,6 +21,7 @@ struct TiffLayout {
   std::uint32_t planes = 1;                           ///< planar-separate: the samples per pixel; else 1
   CodecId codec = CodecId::none;
   std::shared_ptr<const CustomCodec> custom_codec;  ///< where the codec is not one of ours
+  DecodeSpec decode;                                ///< what the codec has to know of the tiles or strips
   Predictor predictor = Predictor::none;
   bool is_swapped = false;       ///< samples are in the other byte order
   StoredSamples samples;         ///< where it is not plain, the rows of a tile or strip are unpacked

@@ -54,6 +54,7 @@ class WriteInstance : public NodeInstance {
     layout_.max_mask_bytes = encoding.max_mask_bytes();
     layout_.sparse = encoding.sparse;
     layout_.statistics = encoding.statistics;
+    layout_.codec_tags = tags_of(encoding.codec);
     check(layout_);
     flow_.add_standing([this] { return TiffWriter::standing_bytes(layout_); });
     flow_.add_output(path_);

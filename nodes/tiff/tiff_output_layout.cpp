@@ -248,10 +248,12 @@ void check(const TiffOutputLayout& layout) {
          fmt::format("one could take {} bytes, and readers stop at 4 GiB; use smaller ones",
                      layout.max_tile_bytes));
 
-  refuse(layout.predictor != Predictor::none &&
-             (layout.codec == CodecId::none || layout.codec == CodecId::packbits),
+  refuse(layout.predictor != Predictor::none && !takes_predictor(layout.codec),
          fmt::format("a TIFF with predictor {}", static_cast<int>(layout.predictor)),
-         "predictors go with deflate, lzw and zstd");
+         "predictors go with deflate, zstd, lzw and lzma");
+  refuse(layout.codec == CodecId::jpeg && !layout.tiled && layout.tile_height < info.height &&
+             layout.tile_height % 16 != 0,
+         tile, "strips of jpeg have a multiple of 16 rows");
   refuse(layout.predictor != Predictor::none && is_complex(info.type),
          fmt::format("a TIFF with predictor {}", static_cast<int>(layout.predictor)),
          "predictors are for real numbers");
@@ -261,7 +263,9 @@ void check(const TiffOutputLayout& layout) {
 
 TiffDirectoryBuilder describe(const TiffOutputLayout& layout, bool big, std::uint32_t subfile_type) {
   const RasterInfo& info = layout.info;
-  const std::uint16_t photometric = layout.is_mask ? transparency_mask : photometric_of(info);
+  const CodecTags& of_codec = layout.codec_tags;
+  const std::uint16_t photometric =
+      layout.is_mask ? transparency_mask : of_codec.photometric.value_or(photometric_of(info));
   const auto bits = static_cast<std::uint16_t>(layout.is_mask ? 1 : 8 * bytes_of(info.type));
   TiffDirectoryBuilder directory(big);
   if (layout.is_mask) subfile_type |= 4;
@@ -289,8 +293,10 @@ TiffDirectoryBuilder describe(const TiffOutputLayout& layout, bool big, std::uin
   if (!layout.is_mask) directory.add_shorts(tag::extra_samples, extra_samples_of(info, photometric));
   directory.add_shorts(tag::sample_format,
                        std::vector<std::uint16_t>(info.samples, sample_format_of(info.type)));
-  // Our samples are never subsampled, and TIFF's default is 2 x 2.
-  if (photometric == ycbcr) directory.add_shorts(tag::ycbcr_subsampling, std::vector<std::uint16_t>{1, 1});
+  // Without jpeg our samples are never subsampled, and TIFF's default is 2 x 2.
+  if (photometric == ycbcr && !of_codec.photometric)
+    directory.add_shorts(tag::ycbcr_subsampling, std::vector<std::uint16_t>{1, 1});
+  for (const RawTag& raw : of_codec.tags) directory.add(raw);
   add_georeferencing(directory, info.georeferencing);
   if (info.nodata) directory.add_text(tag::gdal_nodata, *info.nodata);
   if (layout.statistics)
@@ -301,7 +307,8 @@ TiffDirectoryBuilder describe(const TiffOutputLayout& layout, bool big, std::uin
   for (const RawTag& raw : info.tags) {
     if (raw.id == tag::color_map) {
       if (photometric == palette) directory.add(full_color_map(raw, std::uint64_t{1} << bits));
-    } else if (is_carried(raw, info)) {
+    } else if (is_carried(raw, info) &&
+               std::ranges::find(of_codec.tags, raw.id, &RawTag::id) == of_codec.tags.end()) {
       directory.add(raw);
     }
   }

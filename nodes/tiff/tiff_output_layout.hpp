@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "nodes/codecs/codec.hpp"
+#include "nodes/codecs/codec_tags.hpp"
 #include "nodes/codecs/predictor.hpp"
 #include "nodes/raster/band_plan.hpp"
 #include "nodes/raster/raster_info.hpp"
@@ -30,6 +31,7 @@ struct TiffOutputLayout {
   bool is_mask = false;              ///< this is that directory: see mask_of
   bool sparse = false;               ///< tiles may be left out
   bool statistics = false;           ///< GDAL_METADATA has room for them: see StatisticsText
+  CodecTags codec_tags = {};         ///< tags_of the codec and its pieces
   std::uint64_t max_tile_bytes = 0;  ///< bound of one encoded tile: max_encoded_bytes of its raw bytes
 
   TileLayout tiles() const;

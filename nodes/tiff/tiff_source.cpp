@@ -107,10 +107,7 @@ class TiffSource::ThreadLocal : public Local {
   ThreadLocal(const TiffLayout& layout, std::uint64_t piece_bytes, std::uint64_t row_bytes,
               const Scratch& scratch)
       : scratch_(scratch) {
-    if (layout.custom_codec)
-      decoder = layout.custom_codec->make_decoder(scratch);
-    else if (layout.codec != CodecId::none)
-      decoder = make_decoder(layout.codec, scratch);
+    if (layout.codec != CodecId::none) decoder = make_decoder(layout.decode, scratch);
     piece = take(piece_bytes);
     row = take(row_bytes);
   }
@@ -263,10 +260,7 @@ std::uint64_t TiffSource::largest_fetch() const {
 std::uint64_t TiffSource::local_bytes() const {
   constexpr std::uint64_t rounding = 128;  // of a scratch block
   std::uint64_t bytes = 0;
-  if (layout().custom_codec)
-    bytes += layout().custom_codec->decoder_scratch_bytes();
-  else if (layout().codec != CodecId::none)
-    bytes += decoder_scratch_bytes(layout().codec);
+  if (layout().codec != CodecId::none) bytes += decoder_scratch_bytes(layout().decode);
   if (needs_piece_scratch()) bytes += pieces_.raw_bytes(0) + rounding;
   if (layout().predictor != Predictor::none) bytes += pieces_.row_bytes() + rounding;
   return bytes;
@@ -275,7 +269,8 @@ std::uint64_t TiffSource::local_bytes() const {
 std::uint64_t TiffSource::standing_bytes() const {
   const Georeferencing& geo = info().georeferencing;
   std::uint64_t bytes = sizeof(*this) + file_->path().capacity() + info().tags.capacity() * sizeof(RawTag) +
-                        info().extra_samples.capacity() * 2 + dropped_tags().capacity() * 2;
+                        info().extra_samples.capacity() * 2 + dropped_tags().capacity() * 2 +
+                        layout().decode.jpeg_tables.capacity();
   for (const RawTag& tag : info().tags) bytes += tag.bytes.capacity();
   bytes += info().metadata.capacity() * sizeof(MetadataItem);
   for (const MetadataItem& item : info().metadata)

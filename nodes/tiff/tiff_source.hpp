@@ -34,7 +34,8 @@ struct TiffReadOptions {
 };
 
 /// A TIFF or BigTIFF file of either byte order as a source of chunks. Reads tiles and strips, interleaved and
-/// planar; codecs none, deflate, zstd, lzw and packbits; predictors 1 to 3; unsigned integers of 1 to 32 bits
+/// planar; codecs none, deflate, zstd, lzw, packbits, lzma, lerc, webp and jpeg (YCbCr comes out as RGB);
+/// predictors 1 to 3; unsigned integers of 1 to 32 bits
 /// and of 64, signed ones of 8, 16, 32 and 64; floats of 16, 32 and 64; complex ones (see tiff_samples.hpp); bits
 /// in either order. Everything else is refused with an Error naming tag and value. Samples have the values that
 /// the file has, whatever its photometric interpretation; that and a colour map are in info().

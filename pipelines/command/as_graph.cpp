@@ -86,8 +86,11 @@ GraphFile convert_as_graph(const InputOptions& input, const std::string& output,
   if (options.planar_separate) set(cut, "interleave", "band");
 
   GraphNode compress = node_of("compress", "compress_tiles", "cut");
-  set(compress, "codec", std::string(name_of(options.codec.id)));
+  set(compress, "codec", std::string(name_of(options.codec)));
   if (options.codec.level) set(compress, "level", std::to_string(*options.codec.level));
+  if (options.codec.quality) set(compress, "quality", std::to_string(*options.codec.quality));
+  if (options.codec.lossless) set(compress, "lossless", "true");
+  if (options.codec.max_error) set(compress, "max_error", fmt::format("{}", *options.codec.max_error));
   if (options.codec.engine != DeflateEngine::automatic)
     set(compress, "deflate_engine", std::string(name_of(options.codec.engine)));
   if (options.predictor)

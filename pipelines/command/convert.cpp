@@ -23,7 +23,9 @@ struct ConvertOptions {
   std::string nodata, spool = "auto";
   std::vector<std::string> metadata, bands;
   PlaceOptions place;
-  std::optional<int> level;
+  std::optional<int> level, quality;
+  std::optional<double> max_error;
+  bool lossless = false;
   std::uint64_t strip = 0;
   bool sparse = false, statistics = false, dot = false, print_graph = false;
 };
@@ -51,8 +53,11 @@ WriteGeotiffOptions write_options(const ConvertOptions& options) {
   write.tile_width = tile.width;
   if (options.strip > 0) write.strip_rows = options.strip;
   write.planar_separate = options.interleave == "band";
-  write.codec.id = *codec_named(options.compress);
+  write.codec = *codec_spec_named(options.compress);
   write.codec.level = options.level;
+  write.codec.quality = options.quality;
+  write.codec.lossless = options.lossless;
+  write.codec.max_error = options.max_error;
   if (options.engine != "auto") {
     if (write.codec.id != CodecId::deflate)
       throw Error::usage("use", "--deflate-engine", "the codec is not deflate");
@@ -92,10 +97,23 @@ Action add_convert(CLI::App& app, bool explain) {
         ->option_text(placeholder)
         ->check(CLI::IsMember(std::move(allowed)));
   };
-  choice("--compress", options->compress, "none, deflate, zstd, lzw or packbits (default: deflate)", "C",
-         {"none", "deflate", "zstd", "lzw", "packbits"});
-  convert->add_option("--level", options->level, "deflate 1-12, zstd 1-22 (default: the codec's)")
+  choice("--compress", options->compress,
+         "none, deflate, zstd, lzw, lzma, packbits, lerc, lerc_deflate, lerc_zstd, webp or jpeg (default: "
+         "deflate)",
+         "C", codec_names());
+  convert
+      ->add_option("--level", options->level,
+                   "deflate 1-12, zstd and lerc_zstd 1-22, lerc_deflate 1-9, lzma 0-9 (default: the codec's)")
       ->option_text("N");
+  convert
+      ->add_option("--quality", options->quality,
+                   "jpeg, webp: 1-100 (default: 75); values change, nodata values too")
+      ->option_text("N");
+  convert->add_flag("--lossless", options->lossless, "webp: keep every sample");
+  convert
+      ->add_option("--max-error", options->max_error,
+                   "lerc: samples change by this at most, nodata values by as much (default: 0)")
+      ->option_text("E");
   choice("--deflate-engine", options->engine, "auto, zlib, libdeflate or isal", "E",
          {"auto", "zlib", "libdeflate", "isal"});
   choice("--predictor", options->predictor, "auto, 1/none, 2/horizontal, 3/float", "P",
