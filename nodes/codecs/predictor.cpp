@@ -175,12 +175,32 @@ void difference(const std::byte* from, std::byte* to, std::size_t bytes, std::si
   if (from != to) std::memcpy(to, from, at);
 }
 
+#if WEIR_PREDICTOR_SSE2
+
+// Running sums of pixels of 24 bytes, three float64, which stay in registers: a load of what was stored by halves of
+// two vectors would wait for both (3970 instead of 52600 MB/s). Returns the bytes done, whole pixels.
+template <class T>
+std::size_t accumulate_24(const std::byte* from, std::byte* to, std::size_t bytes) {
+  __m128i low = _mm_setzero_si128(), high = low;
+  std::size_t at = 0;
+  for (; at + 24 <= bytes; at += 24) {
+    low = add<T>(low, load_vector(from + at));
+    high = add<T>(high, _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from + at + 16)));
+    store_vector(to + at, low);
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(to + at + 16), high);
+  }
+  return at;
+}
+
+#endif
+
 // to[i] = from[i] + to[i - distance]: the inverse, also in place.
 template <class T>
 void accumulate(const std::byte* from, std::byte* to, std::size_t bytes, std::size_t distance) {
   std::size_t at = 0;
 #if WEIR_PREDICTOR_SSE2
   if (distance <= 16) at = accumulate_vectors<T>(from, to, bytes, distance);
+  if (distance == 24) at = accumulate_24<T>(from, to, bytes);
 #endif
   if (at < distance) {
     at = distance;

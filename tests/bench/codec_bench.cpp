@@ -140,25 +140,17 @@ void bench_codec(const Tiles& tiles, const CodecSpec& given, double budget) {
 
 void run(std::size_t count, double budget) {
   fmt::print("predictors, MB/s of one core           apply      undo\n");
-  bench_predictor(
-      make_tiles("horizontal, uint8, 1 sample", SampleType::uint8, 1, Predictor::horizontal, count), budget);
-  bench_predictor(
-      make_tiles("horizontal, uint8, 3 samples", SampleType::uint8, 3, Predictor::horizontal, count), budget);
-  bench_predictor(
-      make_tiles("horizontal, uint16, 1 sample", SampleType::uint16, 1, Predictor::horizontal, count),
-      budget);
-  bench_predictor(
-      make_tiles("horizontal, float32, 1 sample", SampleType::float32, 1, Predictor::horizontal, count),
-      budget);
-  bench_predictor(make_tiles("floating point, float32, 1 sample", SampleType::float32, 1,
-                             Predictor::floating_point, count),
-                  budget);
-  bench_predictor(make_tiles("floating point, float32, 3 samples", SampleType::float32, 3,
-                             Predictor::floating_point, count),
-                  budget);
-  bench_predictor(make_tiles("floating point, float64, 1 sample", SampleType::float64, 1,
-                             Predictor::floating_point, count),
-                  budget);
+  const auto bench = [&](Predictor predictor, SampleType type, std::uint32_t samples) {
+    const std::string name = fmt::format("{}, {}, {} sample{}",
+                                         predictor == Predictor::horizontal ? "horizontal" : "floating point",
+                                         name_of(type), samples, samples == 1 ? "" : "s");
+    bench_predictor(make_tiles(name, type, samples, predictor, count), budget);
+  };
+  for (const SampleType type :
+       {SampleType::uint8, SampleType::uint16, SampleType::float32, SampleType::float64})
+    for (const std::uint32_t samples : {1u, 3u}) bench(Predictor::horizontal, type, samples);
+  for (const SampleType type : {SampleType::float32, SampleType::float64})
+    for (const std::uint32_t samples : {1u, 3u}) bench(Predictor::floating_point, type, samples);
 
   for (const Tiles& tiles :
        {make_tiles("uint16, predictor 2", SampleType::uint16, 1, Predictor::horizontal, count),
@@ -169,6 +161,8 @@ void run(std::size_t count, double budget) {
     bench_codec(tiles, {CodecId::lzw}, budget);
     for (int level : {1, 2, 3, 4, 5, 6, 9, 12, 15, 19, 22})
       bench_codec(tiles, {CodecId::zstd, level}, budget);
+    if (missing_reason(CodecId::lzma).empty())
+      for (int level : {0, 3, 6, 9}) bench_codec(tiles, {CodecId::lzma, level}, budget);
     for (DeflateEngine engine : deflate_engines())
       for (int level = 1; level <= 12; ++level) {
         const CodecSpec spec{CodecId::deflate, level, engine};
