@@ -51,6 +51,38 @@ TEST_CASE("--bbox is the window of the pixels in the box") {
   CHECK(file_bytes(folder / "box.npy") == file_bytes(folder / "window.npy"));
 }
 
+TEST_CASE("a read of a box prints itself as a graph, and that reads the same") {
+  const TemporaryFolder folder;
+  const std::string rows = folder / "rows.npy", file = folder / "graph.yaml";
+  const std::vector<std::string> read{"read",     dem,  "--bbox",     box_of(dem, 3, 4, 9, 8),
+                                      "--output", rows, "--overwrite"};
+  REQUIRE(weir(read).code == 0);
+  const Bytes right = file_bytes(rows);
+  std::vector<std::string> print = read;
+  print.push_back("--print-graph");
+  std::ofstream(file) << weir(print).out;
+  std::filesystem::remove(rows);
+  REQUIRE(weir({"run", file}).code == 0);
+  CHECK(file_bytes(rows) == right);
+}
+
+TEST_CASE("a failed read of a box names the window that fails again") {
+  const TemporaryFolder folder;
+  const std::string in = folder / "in.tif", report = folder / "run.json";
+  make_terrain(in, "600x600");
+  const std::string box = box_of(in, 300, 280, 590, 600);
+  std::filesystem::resize_file(in, std::filesystem::file_size(in) - 10000);
+  CHECK(weir({"convert", in, folder / "out.tif", "--bbox", box, "--report", report}).code == 1);
+  const std::string json = text_of(report);
+  const std::size_t window = json.find("--window ");
+  REQUIRE(window != std::string::npos);
+  const std::string numbers = json.substr(window + 9, json.find(' ', window + 9) - window - 9);
+  const Window part = parse_window(numbers);
+  CHECK(part.row >= 280);
+  CHECK(part.col >= 300);
+  CHECK(weir({"read", in, "--window", numbers, "--output", folder / "chunk.npy"}).code == 1);
+}
+
 TEST_CASE("a box that is none, or reaches out of the raster, is refused") {
   const TemporaryFolder folder;
   const std::string out = folder / "out.tif";

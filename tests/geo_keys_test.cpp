@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "framework/error.hpp"
+
 using namespace weir;
 
 namespace {
@@ -101,6 +103,21 @@ TEST_CASE("broken entries are counted and left out, the others count") {
   CHECK(keys_of({3072, 0, 1, 4326}).code(geo_key::projected_crs) == 32725);  // twice: the first
   // The NUL that ends all text may have been cut off with those that pad it.
   CHECK(keys_of({3073, 34737, 8, 22}).text(3073) == "WGS 84");
+}
+
+TEST_CASE("keys that all share one long value do not take its room many times") {
+  Georeferencing place;
+  constexpr std::uint16_t entries = 16000, values = 60000;
+  place.key_directory = {1, 1, 0, entries};
+  for (std::uint16_t i = 0; i < entries; ++i)
+    place.key_directory.insert(place.key_directory.end(),
+                               {i, static_cast<std::uint16_t>(i % 2 == 0 ? 34736 : 34737), values, 0});
+  place.key_doubles.resize(values);
+  place.key_ascii.resize(values, 'x');
+  const GeoKeys keys = geo_keys_of(place);
+  CHECK(keys.values.size() == 8);
+  CHECK(keys.broken == entries - 8);
+  CHECK_THROWS_WITH_AS(set_geo_keys(place, keys), doctest::Contains("more than 65535"), Error);
 }
 
 TEST_CASE("what pixels are is read from any directory with a sound header") {

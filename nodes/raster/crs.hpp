@@ -6,9 +6,9 @@
 
 namespace weir {
 
-/// The GeoKeys of a coordinate reference system, all but GTRasterType. `crs` is a code ("EPSG:32725"), a name ("WGS 84 /
-/// UTM zone 25S"), WKT of any kind, a PROJ string or PROJJSON; also "projected:32725" and "geographic:4326", EPSG codes
-/// whose kind the caller says and nobody looks up: all that works in a build without PROJ.
+/// The GeoKeys of a coordinate reference system, all but GTRasterType. `crs` is a code ("EPSG:32725"), a name
+/// ("WGS 84 / UTM zone 25S"), WKT of any kind, a PROJ string or PROJJSON; also "projected:32725" and
+/// "geographic:4326", EPSG codes whose kind the caller says and nobody looks up: all that works in a build without PROJ.
 ///
 /// A CRS that EPSG has is written as its code (a shift to WGS 84 that came with it is then left out, as readers know
 /// their own), any other as parameters, which GDAL reads as the same CRS. Throws a usage Error for what is none, for

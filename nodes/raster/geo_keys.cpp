@@ -1,8 +1,9 @@
 #include "nodes/raster/geo_keys.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <span>
+
+#include "framework/error.hpp"
 
 namespace weir {
 namespace {
@@ -15,11 +16,25 @@ struct Entry {
   std::uint16_t key, tag, count, value;
 };
 
+/// What the values of all keys together may take. Keys can share a value, but 16383 of them that share all of a long
+/// tag would take gigabytes.
+struct Room {
+  explicit Room(const Georeferencing& place)
+      : doubles(4 * place.key_doubles.size()), text(4 * (place.key_ascii.size() + 1)) {}
+  std::size_t doubles, text;
+};
+
+bool takes(std::size_t& room, std::size_t size) {
+  if (size > room) return false;
+  room -= size;
+  return true;
+}
+
 bool is_inside(const Entry& entry, std::size_t size) {
   return entry.count > 0 && entry.value <= size && entry.count <= size - entry.value;
 }
 
-std::optional<GeoKeyValue> value_of(const Entry& entry, const Georeferencing& place) {
+std::optional<GeoKeyValue> value_of(const Entry& entry, const Georeferencing& place, Room& room) {
   switch (entry.tag) {
     case in_entry:
       return GeoKeyValue(entry.value);
@@ -27,7 +42,8 @@ std::optional<GeoKeyValue> value_of(const Entry& entry, const Georeferencing& pl
       if (!is_inside(entry, place.key_directory.size())) return std::nullopt;
       return GeoKeyValue(place.key_directory[entry.value]);
     case doubles_tag: {
-      if (!is_inside(entry, place.key_doubles.size())) return std::nullopt;
+      if (!is_inside(entry, place.key_doubles.size()) || !takes(room.doubles, entry.count))
+        return std::nullopt;
       const std::span all(place.key_doubles);
       const auto part = all.subspan(entry.value, entry.count);
       return GeoKeyValue(std::vector<double>(part.begin(), part.end()));
@@ -35,7 +51,9 @@ std::optional<GeoKeyValue> value_of(const Entry& entry, const Georeferencing& pl
     case ascii_tag: {
       // The count has the '|' or NUL at the end in it, which trailing NULs that were cut off may have been.
       const std::size_t size = place.key_ascii.size();
-      if (entry.count == 0 || entry.value > size || entry.count > size - entry.value + 1) return std::nullopt;
+      if (entry.count == 0 || entry.value > size || entry.count > size - entry.value + 1 ||
+          !takes(room.text, entry.count))
+        return std::nullopt;
       std::string text = place.key_ascii.substr(entry.value, entry.count);
       while (!text.empty() && (text.back() == '|' || text.back() == '\0')) text.pop_back();
       std::erase(text, '\0');
@@ -82,8 +100,9 @@ std::optional<std::string> GeoKeys::text(std::uint16_t key) const {
 
 GeoKeys geo_keys_of(const Georeferencing& place) {
   GeoKeys keys;
+  Room room(place);
   for_each_entry(place.key_directory, [&](const Entry& entry) {
-    std::optional<GeoKeyValue> value = value_of(entry, place);
+    std::optional<GeoKeyValue> value = value_of(entry, place, room);
     if (value)
       keys.values.try_emplace(entry.key, *std::move(value));
     else
@@ -93,6 +112,8 @@ GeoKeys geo_keys_of(const Georeferencing& place) {
 }
 
 void set_geo_keys(Georeferencing& place, const GeoKeys& keys) {
+  constexpr std::size_t most = 65535;  // counts and places are 16 bits wide
+  if (keys.values.size() > most) throw Error("write", "GeoKeys", "there are more than 65535");
   place.key_directory.clear();
   place.key_doubles.clear();
   place.key_ascii.clear();
@@ -111,15 +132,15 @@ void set_geo_keys(Georeferencing& place, const GeoKeys& keys) {
                static_cast<std::uint16_t>(place.key_doubles.size())};
       place.key_doubles.insert(place.key_doubles.end(), numbers->begin(), numbers->end());
     } else {
-      // Counts and places are 16 bits wide; no citation of a CRS comes near.
-      constexpr std::size_t longest = 4096;
-      std::string text = std::get<std::string>(value).substr(0, longest);
+      std::string text = std::get<std::string>(value);
       if (key != geo_key::geodetic_citation) std::ranges::replace(text, '|', ' ');
       text += '|';
       entry = {key, ascii_tag, static_cast<std::uint16_t>(text.size()),
                static_cast<std::uint16_t>(place.key_ascii.size())};
       place.key_ascii += text;
     }
+    if (place.key_doubles.size() > most || place.key_ascii.size() > most)
+      throw Error("write", "GeoKeys", "their values take more than 65535 numbers or letters");
     place.key_directory.insert(place.key_directory.end(), {entry.key, entry.tag, entry.count, entry.value});
   }
 }

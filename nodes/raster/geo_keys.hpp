@@ -41,8 +41,8 @@ using GeoKeyValue = std::variant<std::uint16_t, std::vector<double>, std::string
 /// What a GeoKeyDirectory says, as values.
 struct GeoKeys {
   std::map<std::uint16_t, GeoKeyValue> values;
-  std::size_t broken =
-      0;  ///< entries that were read over: their values lie outside the tags, or are of no type
+  /// Entries that were read over: their values lie outside the tags, or are of no type.
+  std::size_t broken = 0;
 
   bool empty() const { return values.empty(); }
   /// Nothing where the key is absent or has another type.
@@ -55,14 +55,15 @@ struct GeoKeys {
   void set(std::uint16_t key, std::string text) { values[key] = std::move(text); }
 };
 
-/// Reads the three GeoKey tags. Never throws, and allocates no more than the tags hold: a directory without a sound
-/// header (version 1, as many entries as it says) has no keys, as for libgeotiff; single entries that are broken are
-/// counted and left out. Of a key that comes twice the first counts.
+/// Reads the three GeoKey tags. Never throws, and takes a few times the room of the tags at most. A directory without a
+/// sound header (version 1, as many entries as it says) has no keys, as for libgeotiff; single entries that are broken,
+/// or that share one long value with many others, are counted and left out. Of a key that comes twice the first counts.
 GeoKeys geo_keys_of(const Georeferencing& place);
 
 /// Puts the keys in place of those that are there, ascending, as GeoTIFF 1.0, or 1.1 where there are vertical keys
 /// (GDAL shows those of 1.1 only). '|' in text, which separates texts in the file, becomes a space, but for the
-/// citations in which GDAL itself writes it: GeogCitation. No keys: no tags.
+/// citations in which GDAL itself writes it: GeogCitation. No keys: no tags. Throws Error where there are more values
+/// than 16 bits count.
 void set_geo_keys(Georeferencing& place, const GeoKeys& keys);
 
 /// GTRasterTypeGeoKey: what the raster coordinate (0, 0) is.

@@ -78,7 +78,7 @@ GeoTransform transform_over(const Bounds& bounds, std::uint64_t height, std::uin
 /// window that has them all. Throws a usage Error where the raster has no transform, or the box reaches out of it.
 Window window_of(const Bounds& bounds, const RasterInfo& info);
 
-/// "minx,miny,maxx,maxy", finite and not empty; throws a usage Error, as do the other ones. `what` is named in it: "the bounds".
+/// "minx,miny,maxx,maxy", finite and not empty; throws a usage Error, as do the other ones, about `what`: "the bounds".
 Bounds parse_bounds(std::string_view text, std::string_view what);
 std::string to_text(const Bounds& bounds);
 /// Six numbers in GDAL's order.

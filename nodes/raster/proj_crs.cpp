@@ -66,8 +66,8 @@ std::uint16_t angle_code(double size) {
                                                   : geo_key::user_defined;
 }
 
-/// Turns one CRS into GeoKeys. PROJ's contexts are for one thread at a time: each translation has its own, which costs
-/// about a millisecond.
+/// Turns one CRS into GeoKeys. PROJ's contexts are for one thread at a time, and each translation has its own: a whole
+/// one takes 0.7 to 3 ms.
 class Translation {
  public:
   explicit Translation(const std::string& text) : text_(text), context_(proj_context_create()) {
@@ -248,8 +248,8 @@ class Translation {
     add_unit(unit, geo_key::geodetic_linear_units, geo_key::geodetic_linear_unit_size);
   }
 
-  /// Longitude and latitude as a CRS of their own, and the code of all three in VerticalGeoKey, where GeoTIFF 1.1 allows
-  /// it: GDAL 3.6 takes the code in GeodeticCRSGeoKey for one of two axes.
+  /// Longitude and latitude as a CRS of their own, and the code of all three in VerticalGeoKey, where GeoTIFF 1.1
+  /// allows it: GDAL 3.6 takes the code in GeodeticCRSGeoKey for one of two axes.
   void add_geographic_3d(const PJ* crs) {
     const auto code = epsg_of(crs);
     const Object flat(proj_crs_demote_to_2D(context(), nullptr, crs));

@@ -2,7 +2,9 @@
 that CRS has, and the same transforms, points and windows."""
 
 import itertools
+import json
 import struct
+import subprocess
 import sys
 
 from osgeo import gdal, osr
@@ -232,6 +234,22 @@ def check_crs(name, plain, wanted, flags, compares_keys=True):
     checked(name, body)
 
 
+def check_rasterio(plain):
+    """Another GDAL and another PROJ, years newer."""
+    # In its newer database the base of 5972 is another, ETRS89-NOR.
+    texts = [f"EPSG:{code}" for code in EPSG] + [text for text in COMPOUND if text != "EPSG:5972"]
+    texts += [text for text in CUSTOM if "PROJCS" in text]
+    lines = [json.dumps([str(convert(plain, "--crs", text)), text]) for text in texts]
+    program = checks.pathlib.Path(__file__).parent / "support/crs_in_rasterio.py"
+    done = subprocess.run([checks.VENV_PYTHON, str(program)],
+                          input="\n".join(lines), capture_output=True, text=True, timeout=300)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    if len(answers) != len(texts):
+        checks.not_ok("rasterio reads the CRSs", done.stderr[-300:])
+    for text, answer in zip(texts, answers):
+        checks.check(f"rasterio reads {text}", [answer] if answer else [])
+
+
 def refusal(*arguments):
     try:
         checks.weir(*arguments)
@@ -282,6 +300,22 @@ def check_places(plain):
                 return problems
             checked(f"{full_name}: a window lies where gdal_translate's does", windowed)
 
+            def told():
+                transform, gcps, is_what = place_of(source)
+                said = dict(line.strip().split(None, 1) for line in checks.weir("info", source)[0].splitlines()[1:]
+                            if line.strip().startswith(("transform", "placed", "pixels")))
+                wanted = {}
+                if transform:
+                    wanted["transform"] = tuple(transform)
+                if gcps:
+                    wanted["placed"] = f"by    {len(gcps)} ground control points"
+                if is_what == "Point":
+                    wanted["pixels"] = "are   points"
+                if "transform" in said:
+                    said["transform"] = tuple(float(number) for number in said["transform"].split(","))
+                return [] if said == wanted else [f"{said}, not {wanted}"]
+            checked(f"{full_name}: weir info tells it", told)
+
             def other_kind():
                 word = "area" if is_point else "point"
                 seen = place_of(convert(source, "--pixel-is", word))
@@ -306,7 +340,8 @@ def check_places(plain):
 
 def check_boxes():
     source = write(next(PATHS), spatial_reference("EPSG:32633"), (500000, 10, 0, 4000000, 0, -20))
-    for box in ((500000, 3999400, 500400, 4000000), (500100, 3999600, 500200, 3999900), (500000, 3999980, 500010, 4000000)):
+    for box in ((500000, 3999400, 500400, 4000000), (500100, 3999600, 500200, 3999900),
+                (500000, 3999980, 500010, 4000000)):
         def body():
             ours = convert(source, "--bbox", ",".join(map(str, box)))
             theirs = next(PATHS)
@@ -340,6 +375,10 @@ def main():
         checks.check(f"'{text}' is refused", [] if reason in said and "exits with 2" in said else [said])
     check_places(plain)
     check_boxes()
+    if checks.VENV_PYTHON:
+        check_rasterio(plain)
+    else:
+        checks.skip("rasterio agrees", "PyPI cannot be reached")
     checks.finish()
 
 
