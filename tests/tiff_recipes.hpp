@@ -71,7 +71,7 @@ inline std::uint16_t format_of(SampleType type) {
 }
 
 /// Rows of `count` samples of `size` bytes, with `bits` bits of each one behind the other, the highest first; a row
-/// ends at a whole byte. 24 bits are three bytes of the machine's order, as libtiff wants them.
+/// ends at a whole byte.
 inline Bytes packed_rows(const Bytes& rows, std::size_t count, std::size_t size, std::uint32_t bits) {
   const std::size_t row_bytes = (count * bits + 7) / 8, height = rows.size() / (count * size);
   Bytes packed(height * row_bytes);
@@ -80,7 +80,7 @@ inline Bytes packed_rows(const Bytes& rows, std::size_t count, std::size_t size,
       std::uint32_t value = 0;
       std::memcpy(&value, &rows[(row * count + i) * size], size);
       for (std::uint32_t bit = 0; bit < bits; ++bit) {
-        const std::size_t at = bits == 24 ? i * 24 + (2 - bit / 8) * 8 + bit % 8 : i * bits + bit;
+        const std::size_t at = i * bits + bit;
         if ((value >> (bits - 1 - bit) & 1) != 0)
           packed[row * row_bytes + at / 8] |= static_cast<std::byte>(0x80 >> at % 8);
       }

@@ -63,7 +63,7 @@ TEST_CASE("unsigned samples of any number of bits come out as they are, in every
     for (const Shape& shape : shapes)
       for (const int compression : {COMPRESSION_NONE, COMPRESSION_ADOBE_DEFLATE, COMPRESSION_LZW})
         for (const char* mode : {"wl", "wb", "wb8"}) {
-          if (bits == 8 || bits == 16) continue;
+          if (bits == 8 || bits == 16 || (bits == 24 && mode[1] == 'b')) continue;
           Recipe recipe = recipe_of(shape);
           recipe.bits = bits;
           recipe.type = type_for(bits);
@@ -83,7 +83,7 @@ TEST_CASE("unsigned samples of any number of bits come out as they are, in every
           CHECK(source.layout().samples.bits == bits);
           ++files;
         }
-  CHECK(files == 29 * 8 * 3 * 3);
+  CHECK(files == (28 * 3 + 1) * 8 * 3);
 }
 
 TEST_CASE("stored bytes with their bits turned around are read, with any codec, packed or not") {
@@ -196,6 +196,7 @@ TEST_CASE(
             TIFFMergeFieldInfo(tiff, &field, 1);
             TIFFSetField(tiff, 42113, nodata);
           };
+          if (one.bits == 24 && mode[1] == 'b') continue;
           CAPTURE(name_of(one.type));
           CAPTURE(tile_width);
           CAPTURE(compression);
@@ -349,6 +350,13 @@ TEST_CASE("samples that are not read are refused, naming tag and value") {
                  "SampleFormat (tag 339) is 5, complex integers, with 16 bits"));
   CHECK(contains(said(32, SAMPLEFORMAT_COMPLEXIEEEFP),
                  "SampleFormat (tag 339) is 6, complex floating point, with 32 bits"));
+
+  recipe.type = SampleType::uint32;
+  recipe.bits = 24;
+  recipe.mode = "wb";
+  CHECK(contains(error_of(make_tiff(recipe)), "BitsPerSample (tag 258) is 24 in a big-endian file"));
+  recipe.bits = 0;
+  recipe.mode = "wl";
 
   recipe.compression = COMPRESSION_ADOBE_DEFLATE;
   recipe.predictor = 2;

@@ -76,20 +76,6 @@ TEST_CASE("samples of every width are their bits, and nothing beyond the row is 
   }
 }
 
-TEST_CASE("samples of three bytes begin with the lowest") {
-  for (std::uint64_t count = 0; count < 20; ++count) {
-    const FencedBytes row(3 * count), out(4 * count);
-    make_up(row);
-    unpack_row({SampleStorage::three_bytes, 24}, row.data(), count, out.data());
-    for (std::uint64_t i = 0; i < count; ++i) {
-      std::uint32_t sample = 0;
-      std::memcpy(&sample, out.data() + 4 * i, 4);
-      const auto byte = [&](std::size_t k) { return std::to_integer<std::uint32_t>(row.data()[3 * i + k]); };
-      CHECK(sample == byte(0) + 256 * byte(1) + 65536 * byte(2));
-    }
-  }
-}
-
 TEST_CASE("every half becomes the float of the same value") {
   constexpr std::uint64_t count = 65536;
   const FencedBytes row(2 * count), out(4 * count);

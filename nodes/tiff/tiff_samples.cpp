@@ -27,11 +27,12 @@ bool is_whole_integer(unsigned bits) {
 
 TiffSamples unsigned_samples(const ReadableFile& file, unsigned bits, bool is_little_endian) {
   if (is_whole_integer(bits)) return {unsigned_type(bits), {SampleStorage::plain, bits}};
+  if (bits == 24 && !is_little_endian)
+    fail(file,
+         "BitsPerSample (tag 258) is 24 in a big-endian file, which libtiff and GDAL read in opposite orders "
+         "of "
+         "bytes");
   if (is_packed_width(bits)) return {unsigned_type(bits), {SampleStorage::packed_bits, bits}};
-  // libtiff swaps samples of 24 bits, so they follow the byte order of the file; big-endian ones are packed.
-  if (bits == 24)
-    return {SampleType::uint32,
-            {is_little_endian ? SampleStorage::three_bytes : SampleStorage::packed_bits, bits}};
   fail(file, fmt::format("BitsPerSample (tag 258) is {}; 1 to 32 and 64 are read", bits));
 }
 

@@ -18,6 +18,8 @@ struct TiffSamples {
 /// float32, or stays with `keep_half`. Throws Error naming tag and value of what is not read:
 /// - signed integers of such sizes: libtiff gives their bits and GDAL reads them as unsigned, so that no two
 ///   readers need agree on a negative one;
+/// - 24 bits in big-endian files: libtiff takes each sample for a number in the file's order, GDAL writes and
+///   reads the lowest byte first (all agree in little-endian files: packed, as all other widths);
 /// - floats of 24 bits, and integers of 33 to 63, which nobody is known to write.
 TiffSamples tiff_samples(const ReadableFile& file, unsigned bits, unsigned format, bool is_little_endian,
                          bool keep_half);

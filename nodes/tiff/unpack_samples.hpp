@@ -9,7 +9,6 @@ namespace weir {
 enum class SampleStorage : std::uint8_t {
   plain,        ///< whole numbers of their SampleType, in the byte order of the file
   packed_bits,  ///< unsigned, 1 to 31 bits, without gaps, the most significant bit first in either byte order
-  three_bytes,  ///< unsigned, 24 bits, the least significant byte first: what little-endian files have
   half,         ///< float16 in the byte order of the file, which is read as float32
 };
 
@@ -25,7 +24,7 @@ struct StoredSamples {
 
 /// Whether samples of so many bits are packed: 1 to 7 become uint8, 9 to 15 uint16, 17 to 31 uint32.
 constexpr bool is_packed_width(std::uint32_t bits) {
-  return bits >= 1 && bits <= 31 && bits % 8 != 0;
+  return bits >= 1 && bits <= 31 && bits != 8 && bits != 16;
 }
 
 /// `count` samples of a stored row that is not plain to `to`, which need not be aligned, in the byte order of

@@ -8,6 +8,7 @@
 #include "nodes/tiff/tiff_images.hpp"
 #include "nodes/tiff/tiff_source.hpp"
 #include "pipelines/command/commands.hpp"
+#include "pipelines/command/sample_text.hpp"
 
 namespace weir::command {
 namespace {
@@ -56,12 +57,14 @@ void print_info(const std::string& path, unsigned directory) {
   const TiffLayout& layout = source.layout();
   fmt::print("{}: {}\n", path, format_bytes(source.file().size()));
   fmt::print("  size         {} x {} pixels (width x height)\n", info.width, info.height);
-  fmt::print("  samples      {} x {} per pixel{}\n", info.samples, name_of(info.type),
-             layout.planes > 1 ? ", in planes" : "");
+  fmt::print("  samples      {} x {} per pixel{}{}\n", info.samples, name_of(info.type),
+             layout.planes > 1 ? ", in planes" : "", stored_as(layout));
+  fmt::print("  photometric  {}\n", photometric_text(info));
   fmt::print("  {:<12} {} x {} pixels (height x width)\n", layout.is_tiled ? "tiles" : "strips",
              layout.strile_height, layout.strile_width);
   fmt::print("  codec        {}, predictor {}{}\n", name_of(layout.codec), static_cast<int>(layout.predictor),
              layout.is_swapped ? ", other byte order" : "");
+  if (layout.is_bit_reversed) fmt::print("  fill order   2, bits of each byte turned around\n");
   if (info.nodata) fmt::print("  nodata       {}\n", *info.nodata);
   for (const auto& [label, text] : describe_place(info)) fmt::print("  {:<12} {}\n", label, text);
   for (const MetadataItem& item : info.metadata) print_item(item);
