@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -22,8 +23,17 @@ std::uint64_t touched(const Partition& axis, std::uint64_t begin, std::uint64_t 
   return axis.piece_at(end - 1) - axis.piece_at(begin) + 1;
 }
 
-/// The most pieces of `other` that a piece of `axis` touches, and the sum over all pieces.
+/// The most pieces of `other` that a piece of `axis` touches, and the sum over all pieces. The first is at most one too
+/// large. Even axes are not walked: a file can claim 2^32 chunks.
 std::pair<std::uint64_t, std::uint64_t> touches(const Partition& axis, const Partition& other) {
+  if (!axis.is_ragged() && !other.is_ragged()) {
+    const std::uint64_t step = axis.largest(), other_step = other.largest();
+    const bool nests = step % other_step == 0 || other_step % step == 0;
+    const std::uint64_t most = (step + other_step - 1) / other_step + (nests ? 0 : 1);
+    // Every boundary of `other` inside a piece adds one; those that both have do not.
+    const std::uint64_t common = (axis.extent() - 1) / std::lcm(step, other_step);
+    return {std::min(most, other.count()), axis.count() + other.count() - 1 - common};
+  }
   std::uint64_t most = 0, sum = 0;
   for (std::uint64_t piece = 0; piece < axis.count(); ++piece) {
     const std::uint64_t here = touched(other, axis.begin(piece), axis.end(piece));

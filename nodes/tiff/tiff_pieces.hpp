@@ -58,6 +58,7 @@ class TiffPieces {
 
   std::uint64_t height() const { return height_; }  ///< of a piece, in pixels
   std::uint64_t width() const { return width_; }   ///< the raster's at most for strips; tiles may overhang it
+  bool is_cut() const { return parts_ > 1; }       ///< strips are read in parts
   const Partition& rows() const { return rows_; }  ///< of the raster, in pieces
   const Partition& cols() const { return cols_; }
   std::uint32_t samples() const { return samples_; }      ///< interleaved in a piece

@@ -240,6 +240,11 @@ std::uint64_t TiffSource::largest_fetch() const {
   }
   if (first_packed >= packed_end) return largest;
 
+  if (pieces_.is_cut()) {
+    // Not walked: the parts of a strip can be far more than the file has bytes. None is larger than the first.
+    const std::uint64_t count = pieces_.count(pieces_of({0, 0}));
+    return std::max(largest, count * (sizeof(TableEntry) + pieces_.raw_bytes(0)) + (count - 1) * largest_gap);
+  }
   StrileLanes lanes(*file_, layout(), walk_lanes);
   for (std::uint64_t row = 0; row < rows; ++row)
     for (std::uint64_t col = first_packed; col < packed_end; ++col) {
