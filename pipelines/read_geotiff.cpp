@@ -7,6 +7,7 @@
 #include "framework/error.hpp"
 #include "nodes/raster/read_chunks.hpp"
 #include "nodes/raster/scatter_chunk.hpp"
+#include "nodes/raster/source_view.hpp"
 #include "nodes/tiff/open_tiff.hpp"
 
 namespace weir {
@@ -17,6 +18,7 @@ namespace weir {
 //  One unit and one item per chunk that the window touches. Sources that compute have no fetch.
 RunReport read_region(std::shared_ptr<const ChunkSource> source, const Window& window,
                       const ReadTarget& target, const ReadOptions& options, const RunOptions& run) {
+  source = view_of(std::move(source), {{}, {}, options.samples, options.convert});
   const RasterInfo& info = source->info();
   if (window.empty() || window.height > info.height || window.row > info.height - window.height ||
       window.width > info.width || window.col > info.width - window.width)
@@ -55,6 +57,7 @@ RunReport read_geotiff(const std::string& path, const Window& window, const Read
                        const ReadOptions& options, const RunOptions& run) {
   TiffOpenOptions open;
   open.with_mask = target.mask != nullptr;
+  open.keep_half = options.convert.type == SampleType::float16;  // bit for bit, not through float32
   return read_region(open_tiff(path, open), window, target, options, run);
 }
 

@@ -6,10 +6,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "framework/file.hpp"
 #include "framework/graph.hpp"
 #include "nodes/raster/chunk_source.hpp"
+#include "nodes/raster/convert_source.hpp"
 #include "nodes/raster/copy_pixels.hpp"
 
 namespace weir {
@@ -26,17 +28,21 @@ struct ReadTarget {
 };
 
 struct ReadOptions {
+  /// Samples and their type, as the target has them. The window is that of the call.
+  std::vector<std::uint32_t> samples;  ///< from 0, in this order; empty: all
+  ConvertOptions convert;
   GraphOptions graph;
   std::map<std::string, unsigned> concurrency;  ///< by node: plan, fetch, decode, scatter
 };
 
 /// Reads a window of a raster into memory: every chunk that it touches is fetched, decoded on every core and scattered,
-/// without locks, for the parts are disjoint. All samples, in the source's sample type. `window` lies inside the raster,
-/// else a usage Error. Nothing may be relied on in the target after an Error.
+/// without locks, for the parts are disjoint. All samples in the source's sample type, unless the options say otherwise.
+/// `window` lies inside the raster, else a usage Error. Nothing may be relied on in the target after an Error.
 RunReport read_region(std::shared_ptr<const ChunkSource> source, const Window& window,
                       const ReadTarget& target, const ReadOptions& options = {}, const RunOptions& run = {});
 
-/// The same for a TIFF file, with its mask where the target wants one (open_tiff).
+/// The same for a TIFF file, with its mask where the target wants one (open_tiff). Its float16 samples are read as float32,
+/// or as they are where convert.type says float16.
 RunReport read_geotiff(const std::string& path, const Window& window, const ReadTarget& target,
                        const ReadOptions& options = {}, const RunOptions& run = {});
 

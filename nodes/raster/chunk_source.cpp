@@ -14,4 +14,8 @@ Buffer ChunkSource::fetch(ChunkIndex, const Context&) const {
   return {};
 }
 
+std::shared_ptr<const ChunkSource> ChunkSource::with_samples(std::span<const std::uint32_t>) const {
+  return nullptr;
+}
+
 }  // namespace weir

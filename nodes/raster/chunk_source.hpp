@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "framework/context.hpp"
 #include "nodes/raster/block.hpp"
@@ -45,6 +46,10 @@ class ChunkSource {
   /// The pixels of a chunk; its window is grid().window(chunk). `stored` is what fetch gave, empty where
   /// fetch_bytes() is 0. Called on compute threads, one call per Local at a time.
   virtual Block decode(ChunkIndex chunk, Buffer stored, Local* local, const Context& context) const = 0;
+
+  /// The same raster with these samples alone (from 0, in this order; there are that many), where the source can leave the
+  /// others unread; nullptr where it cannot, and they are left out of its blocks: select_samples does either.
+  virtual std::shared_ptr<const ChunkSource> with_samples(std::span<const std::uint32_t> samples) const;
 };
 
 }  // namespace weir

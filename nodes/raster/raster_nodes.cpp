@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cassert>
 #include <limits>
+#include <map>
 #include <tuple>
 
 #include "framework/error.hpp"
@@ -16,9 +17,9 @@
 #include "nodes/raster/pixel_limit.hpp"
 #include "nodes/raster/read_chunks.hpp"
 #include "nodes/raster/sample_rows.hpp"
+#include "nodes/raster/source_view.hpp"
 #include "nodes/raster/spool_chunks.hpp"
 #include "nodes/raster/terrain_source.hpp"
-#include "nodes/raster/window_source.hpp"
 
 namespace weir {
 namespace {
@@ -271,22 +272,25 @@ NodeType source_node_type(NodeType type, OpenSource open, bool fetches) {
     type.bytes =
         fetches ? "per chunk: its stored bytes and its pixels; pixels are kept while later units need them"
                 : "per chunk: its pixels, kept while later units need them";
-  type.parameters.push_back(
-      {.name = "window", .help = "only this part of the raster: x,y,width,height", .unit = "pixels"});
-  type.parameters.push_back({.name = "bbox",
-                             .help = "only the pixels that touch this box: minx,miny,maxx,maxy",
-                             .unit = "of the CRS"});
+  std::vector<std::string> of_view;
+  for (Parameter& parameter : view_parameters()) {
+    if (std::ranges::find(type.parameters, parameter.name, &Parameter::name) != type.parameters.end())
+      continue;  // a plugin's source has its own meaning for the name
+    of_view.push_back(parameter.name);
+    type.parameters.push_back(std::move(parameter));
+  }
   type.parameters.push_back(spool_parameter());
   type.parameters.push_back({.name = "max_pixels",
                              .type = ParameterType::integer,
                              .help = "refuse a raster (or a window) of more pixels",
                              .unit = "pixels",
                              .least = 1});
-  type.make = [open = std::move(open)](const std::string& name, const Parameters& parameters,
-                                       GraphSetup& setup) {
-    std::shared_ptr<const ChunkSource> source = open(parameters, setup);
-    source = part_of(std::move(source), parameters.has("window") ? parameters.text("window") : "",
-                     parameters.has("bbox") ? parameters.text("bbox") : "");
+  type.make = [open = std::move(open), of_view](const std::string& name, const Parameters& parameters,
+                                                GraphSetup& setup) {
+    std::map<std::string, ParameterValue> view;
+    for (const std::string& each : of_view)
+      if (parameters.has(each)) view.emplace(each, parameters.values().at(each));
+    auto source = view_of(open(parameters, setup), view_in(Parameters(std::move(view))));
     if (parameters.has("max_pixels"))
       require_pixels(source->info(), static_cast<std::uint64_t>(parameters.integer("max_pixels")), name);
     return std::make_unique<SourceInstance>(name, std::move(source), parameters.text("spool"), setup);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "framework/error.hpp"
+#include "nodes/raster/half.hpp"
 #include "nodes/raster/metadata.hpp"
 #include "nodes/raster/number_text.hpp"
 
@@ -47,6 +48,11 @@ RasterInfo computed_from(const RasterInfo& input, SampleType type) {
 }
 
 bool can_hold(SampleType type, const std::string& number) {
+  if (type == SampleType::float16) {  // exactly: the text is what readers compare with
+    const std::optional<double> value = number_in<double>(number);
+    return value &&
+           (*value != *value || float_from_half(half_from_float(static_cast<float>(*value))) == *value);
+  }
   if (!is_arithmetic(type)) return number_in<double>(number).has_value();
   return with_sample_type(type, [&](auto zero) { return sample_in<decltype(zero)>(number).has_value(); });
 }

@@ -41,8 +41,6 @@ class ScaleValues : public TileKernel {
  private:
   ScaleValuesOptions options_;
   RasterInfo input_, output_;
-  NodataSample nodata_;
-  bool is_shift_ = false;  ///< a whole offset between integers, of which one side has 64 bits
 };
 
 }  // namespace weir

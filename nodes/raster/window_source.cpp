@@ -93,4 +93,10 @@ Block WindowSource::decode(ChunkIndex chunk, Buffer stored, Local* local, const 
   return block;
 }
 
+std::shared_ptr<const ChunkSource> WindowSource::with_samples(std::span<const std::uint32_t> samples) const {
+  auto whole = whole_->with_samples(samples);
+  if (!whole) return nullptr;
+  return std::make_shared<const WindowSource>(std::move(whole), window_);
+}
+
 }  // namespace weir

@@ -41,6 +41,7 @@ class WindowSource : public ChunkSource {
     return whole_->fetch(in_whole(chunk), context);
   }
   Block decode(ChunkIndex chunk, Buffer stored, Local* local, const Context& context) const override;
+  std::shared_ptr<const ChunkSource> with_samples(std::span<const std::uint32_t> samples) const override;
 
  private:
   ChunkIndex in_whole(ChunkIndex chunk) const { return {first_.row + chunk.row, first_.col + chunk.col}; }

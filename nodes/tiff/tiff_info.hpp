@@ -19,6 +19,14 @@ struct TiffLayout {
   bool is_tiled = false;
   std::uint64_t strile_height = 0, strile_width = 0;  ///< of a tile or strip, in pixels; never 0
   std::uint32_t planes = 1;                           ///< planar-separate: the samples per pixel; else 1
+  /// Of a planar file, the planes that are read, from 0, in the order of the blocks' samples; empty: all.
+  std::vector<std::uint32_t> chosen_planes;
+  std::uint32_t planes_read() const {
+    return chosen_planes.empty() ? planes : static_cast<std::uint32_t>(chosen_planes.size());
+  }
+  std::uint32_t plane_of(std::uint32_t read) const {
+    return chosen_planes.empty() ? read : chosen_planes[read];
+  }
   CodecId codec = CodecId::none;
   std::shared_ptr<const CustomCodec> custom_codec;  ///< where the codec is not one of ours
   DecodeSpec decode;                                ///< what the codec has to know of the tiles or strips

@@ -138,7 +138,8 @@ NodeType read_tiff_node_type(const std::vector<std::shared_ptr<const CustomCodec
         TiffOpenOptions options;
         options.codecs = codecs;
         options.directory = static_cast<unsigned>(parameters.integer("directory"));
-        options.keep_half = parameters.flag("keep_half");
+        options.keep_half =
+            parameters.flag("keep_half") || (parameters.has("cast") && parameters.text("cast") == "float16");
         options.overview = static_cast<unsigned>(parameters.integer("overview"));
         options.with_mask = parameters.flag("mask");
         options.max_chunk_bytes = parameters.bytes("max_chunk");

@@ -82,7 +82,8 @@ void TiffPieces::fail(std::string_view action, const TiffPiece& piece, std::stri
   const std::string name =
       layout_->is_tiled
           ? fmt::format("tile (row {}, col {}{})", piece.row, piece.col,
-                        layout_->planes > 1 ? fmt::format(", plane {}", piece.plane) : std::string())
+                        layout_->planes > 1 ? fmt::format(", plane {}", layout_->plane_of(piece.plane))
+                                            : std::string())
           : fmt::format("strip {}", strile_of(piece));
   throw Error(action, fmt::format("{} of {}", name, file_->path()), reason);
 }

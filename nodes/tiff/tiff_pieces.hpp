@@ -16,7 +16,7 @@ namespace weir {
 /// What a chunk is read in: a tile, a strip, or one of the parts of a large uncompressed strip. One plane of
 /// it where the file is planar.
 struct TiffPiece {
-  std::uint32_t plane = 0;
+  std::uint32_t plane = 0;         ///< of those that are read: TiffLayout::planes_read
   std::uint64_t row = 0, col = 0;  ///< counted in pieces
   std::uint64_t offset = 0;        ///< of its bytes in the file
   std::uint64_t bytes = 0;         ///< to read there; 0: sparse, the file has none
@@ -68,14 +68,14 @@ class TiffPieces {
   std::uint64_t raw_bytes(std::uint64_t piece_row) const { return rows_.size(piece_row) * row_bytes_; }
 
   std::uint64_t count(const TiffPieceRange& range) const {
-    return (range.row_end - range.row) * (range.col_end - range.col) * layout_->planes;
+    return (range.row_end - range.row) * (range.col_end - range.col) * layout_->planes_read();
   }
   /// Calls `function(piece, reason)` for each piece, plane by plane, row by row; `reason` is why the place
   /// that the file gives for it cannot be true, or empty. Stops where it returns false.
   template <class Function>
   void for_each(const TiffPieceRange& range, StrileLanes& lanes, Function&& function) const {
     TiffPiece piece;
-    for (piece.plane = 0; piece.plane < layout_->planes; ++piece.plane)
+    for (piece.plane = 0; piece.plane < layout_->planes_read(); ++piece.plane)
       for (piece.row = range.row; piece.row < range.row_end; ++piece.row) {
         const std::uint64_t lane = piece.plane * (range.row_end - range.row) + piece.row - range.row;
         for (piece.col = range.col; piece.col < range.col_end; ++piece.col) {
@@ -91,7 +91,7 @@ class TiffPieces {
  private:
   std::string locate(TiffPiece& piece, StrileLanes& lanes, std::uint64_t lane) const;
   std::uint64_t strile_of(const TiffPiece& piece) const {
-    return (piece.plane * strile_rows_ + piece.row / parts_) * cols_.count() + piece.col;
+    return (layout_->plane_of(piece.plane) * strile_rows_ + piece.row / parts_) * cols_.count() + piece.col;
   }
 
   const ReadableFile* file_;

@@ -9,6 +9,7 @@
 
 #include "framework/error.hpp"
 #include "nodes/raster/cut_tile.hpp"
+#include "nodes/raster/select_source.hpp"
 
 namespace weir {
 namespace {
@@ -143,6 +144,7 @@ TiffSource::TiffSource(std::shared_ptr<const ReadableFile> file, const TiffReadO
 TiffSource::TiffSource(std::shared_ptr<const ReadableFile> file, TiffImage image,
                        const TiffReadOptions& options)
     : file_(std::move(file)),
+      options_(options),
       image_(std::move(image)),
       pieces_(*file_, image_.info, image_.layout, rows_wanted(image_.info, options)),
       fill_(fill_for(image_.info).sample) {
@@ -152,6 +154,15 @@ TiffSource::TiffSource(std::shared_ptr<const ReadableFile> file, TiffImage image
 
 void TiffSource::reserve_in_fetch(std::uint64_t bytes) {
   fetch_room_ = bytes;
+}
+
+std::shared_ptr<const ChunkSource> TiffSource::with_samples(std::span<const std::uint32_t> samples) const {
+  if (layout().planes == 1) return nullptr;
+  TiffImage image = image_;
+  image.info = info_of_samples(info(), samples);
+  image.layout.chosen_planes.clear();
+  for (const std::uint32_t sample : samples) image.layout.chosen_planes.push_back(layout().plane_of(sample));
+  return std::make_shared<const TiffSource>(file_, std::move(image), options_);
 }
 
 // Chunks
@@ -275,7 +286,7 @@ std::uint64_t TiffSource::standing_bytes() const {
   const Georeferencing& geo = info().georeferencing;
   std::uint64_t bytes = sizeof(*this) + file_->path().capacity() + info().tags.capacity() * sizeof(RawTag) +
                         info().extra_samples.capacity() * 2 + dropped_tags().capacity() * 2 +
-                        layout().decode.jpeg_tables.capacity();
+                        layout().decode.jpeg_tables.capacity() + layout().chosen_planes.capacity() * 4;
   for (const RawTag& tag : info().tags) bytes += tag.bytes.capacity();
   bytes += info().metadata.capacity() * sizeof(MetadataItem);
   for (const MetadataItem& item : info().metadata)
@@ -385,7 +396,7 @@ Block TiffSource::decode(ChunkIndex chunk, Buffer stored, Local* local, const Co
   const TiffPieceRange range = pieces_of(chunk);
   std::byte* table = stored.data();
   TiffPiece piece;
-  for (piece.plane = 0; piece.plane < layout().planes; ++piece.plane)
+  for (piece.plane = 0; piece.plane < layout().planes_read(); ++piece.plane)
     for (piece.row = range.row; piece.row < range.row_end; ++piece.row)
       for (piece.col = range.col; piece.col < range.col_end; ++piece.col) {
         TableEntry entry;

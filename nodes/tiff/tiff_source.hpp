@@ -81,6 +81,8 @@ class TiffSource : public ChunkSource {
   /// The block's data is `stored` itself where the file has the pixels as memory wants them; then no other
   /// buffer is drawn.
   Block decode(ChunkIndex chunk, Buffer stored, Local* local, const Context& context) const override;
+  /// Planar files: a source of the same open file that fetches and decodes the planes of these samples alone.
+  std::shared_ptr<const ChunkSource> with_samples(std::span<const std::uint32_t> samples) const override;
 
  private:
   class ThreadLocal;
@@ -104,6 +106,7 @@ class TiffSource : public ChunkSource {
                    Decoder& decoder) const;
 
   std::shared_ptr<const ReadableFile> file_;
+  TiffReadOptions options_;
   TiffImage image_;
   TiffPieces pieces_;
   ChunkGrid grid_;

@@ -20,10 +20,17 @@ GraphNode node_of(const std::string& name, const std::string& type, const std::s
   return node;
 }
 
-void set_part(GraphNode& node, const InputOptions& input) {
+/// The part, samples and values of the input that are wanted.
+void set_view(GraphNode& node, const InputOptions& input) {
   if (!input.window.empty()) set(node, "window", input.window);
   if (!input.bbox.empty()) set(node, "bbox", input.bbox);
   if (input.max_pixels > 0) set(node, "max_pixels", std::to_string(input.max_pixels));
+  if (!input.samples.empty()) set(node, "samples", input.samples);
+  if (!input.type.empty()) set(node, "cast", input.type);
+  if (!input.nodata.empty()) set(node, "cast_nodata", input.nodata);
+  if (input.scale) set(node, "scale", fmt::format("{}", *input.scale));
+  if (input.offset) set(node, "offset", fmt::format("{}", *input.offset));
+  if (input.unscale) set(node, "unscale", "true");
 }
 
 /// The node "in": its stages plan, fetch and decode are nodes of their own in the ready commands.
@@ -37,18 +44,18 @@ GraphNode source_of(const InputOptions& input) {
     if (!input.max_chunk.empty()) set(node, "max_chunk", input.max_chunk);
     if (!input.max_fetch.empty()) set(node, "max_fetch", input.max_fetch);
     if (!input.chunk.empty()) set(node, "chunk", input.chunk);
-    set_part(node, input);
+    set_view(node, input);
     return node;
   }
-  InputOptions whole = input;
-  whole.window.clear();
-  whole.bbox.clear();
+  InputOptions whole;
+  whole.path = input.path;
+  whole.chunk = input.chunk;
   const std::shared_ptr<const ChunkSource> terrain = whole.open();  // refuses what is no terrain
   GraphNode node = node_of("in", "terrain");
   set(node, "size", fmt::format("{}x{}", terrain->info().height, terrain->info().width));
   set(node, "sample_type", std::string(name_of(terrain->info().type)));
   if (!input.chunk.empty()) set(node, "chunk", input.chunk);
-  set_part(node, input);
+  set_view(node, input);
   return node;
 }
 

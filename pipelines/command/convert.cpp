@@ -154,6 +154,8 @@ Action add_convert(CLI::App& app, bool explain) {
   return [options, convert, explain](const std::stop_token& stop) {
     if (!convert->parsed()) return;
     check_name(options->output);
+    // Pixels without data get the new value where pixels are computed anyway; else it is only written down.
+    if (options->input.converts()) options->input.nodata = options->nodata;
     WriteGeotiffOptions write_as = write_options(*options);
     if (options->print_graph) {
       fmt::print("{}", to_yaml(convert_as_graph(options->input, options->output, write_as, options->common)));

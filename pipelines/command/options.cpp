@@ -13,6 +13,7 @@
 #include "framework/report_page.hpp"
 #include "framework/trace.hpp"
 #include "nodes/raster/pixel_limit.hpp"
+#include "nodes/raster/select_source.hpp"
 #include "nodes/raster/terrain_source.hpp"
 #include "nodes/raster/window_source.hpp"
 #include "nodes/tiff/open_tiff.hpp"
@@ -145,6 +146,34 @@ void InputOptions::add_to(CLI::App& app) {
   app.add_option("--max-chunk", max_chunk, "Most bytes of the pixels of a chunk (default: 2G)")
       ->option_text("SIZE");
   app.add_option("--max-fetch", max_fetch, "Most bytes to read from the file")->option_text("SIZE");
+  app.add_option("--samples", samples,
+                 "Only these samples of a pixel, from 1, in this order: 3,1,2 (default: all)")
+      ->option_text("LIST");
+  std::vector<std::string> types;
+  for (const SampleType each : all_sample_types) types.emplace_back(name_of(each));
+  app.add_option("--type", type,
+                 "Sample type that values are rounded and clipped to: uint8, int16, float32 and so on")
+      ->option_text("T")
+      ->check(CLI::IsMember(std::move(types)));
+  auto* scaled = app.add_option("--scale", scale, "Multiply values by this")->option_text("S");
+  auto* shifted = app.add_option("--offset", offset, "Add this to values, after --scale")->option_text("O");
+  app.add_flag("--unscale", unscale,
+               "Apply the scale and offset that the file has for each sample (default type: floats)")
+      ->excludes(scaled)
+      ->excludes(shifted);
+}
+
+SourceView InputOptions::view() const {
+  SourceView view;
+  view.window = window;
+  view.bbox = bbox;
+  if (!samples.empty()) view.samples = parse_samples(samples);
+  if (!type.empty()) view.convert.type = sample_type_named(type);
+  view.convert.scale = scale.value_or(1);
+  view.convert.offset = offset.value_or(0);
+  view.convert.unscale = unscale;
+  if (!nodata.empty()) view.convert.nodata = nodata;
+  return view;
 }
 
 std::shared_ptr<const ChunkSource> InputOptions::open() const {
@@ -158,6 +187,7 @@ std::shared_ptr<const ChunkSource> InputOptions::open() const {
     options.with_mask = !no_mask;
     if (!max_chunk.empty()) options.max_chunk_bytes = parse_bytes(max_chunk);
     if (!max_fetch.empty()) options.max_fetched_bytes = parse_bytes(max_fetch);
+    options.keep_half = type == "float16";
     if (!chunk.empty()) {
       const Size size = parse_size("--chunk", chunk);
       options.chunk_height = size.height;
@@ -165,7 +195,7 @@ std::shared_ptr<const ChunkSource> InputOptions::open() const {
     }
     source = open_tiff(path, options);
   }
-  source = part_of(std::move(source), window, bbox);
+  source = view_of(std::move(source), view());
   if (max_pixels > 0) require_pixels(source->info(), max_pixels, path);
   return source;
 }
@@ -204,10 +234,17 @@ std::string InputOptions::repeat_of(const ChunkSource& opened, const std::string
   } catch (const Error&) {
     return "";
   }
-  return fmt::format("weir read {}{}{} --window {},{},{},{} --output chunk.npy", shell_word(path),
-                     directory > 0 ? fmt::format(" --directory {}", directory) : "",
-                     overview > 0 ? fmt::format(" --overview {}", overview) : "", part.col, part.row,
-                     part.width, part.height);
+  std::string words = "weir read " + shell_word(path);
+  if (directory > 0) words += fmt::format(" --directory {}", directory);
+  if (overview > 0) words += fmt::format(" --overview {}", overview);
+  words += fmt::format(" --window {},{},{},{}", part.col, part.row, part.width, part.height);
+  if (!samples.empty()) words += " --samples " + samples;
+  if (!type.empty()) words += " --type " + type;
+  if (scale) words += fmt::format(" --scale {}", *scale);
+  if (offset) words += fmt::format(" --offset {}", *offset);
+  if (unscale) words += " --unscale";
+  if (!nodata.empty()) words += " --nodata " + shell_word(nodata);
+  return words + " --output chunk.npy";
 }
 
 Size parse_size(const std::string& option, const std::string& text) {

@@ -14,6 +14,7 @@
 #include "framework/progress.hpp"
 #include "framework/recording.hpp"
 #include "nodes/raster/chunk_source.hpp"
+#include "nodes/raster/source_view.hpp"
 
 namespace weir::command {
 
@@ -32,13 +33,21 @@ struct CommonOptions {
 
 /// Options that say what to read, and which part of it.
 struct InputOptions {
-  std::string path, window, bbox, chunk;
+  std::string path, window, bbox, chunk, samples, type;
   unsigned directory = 0, overview = 0;
   bool no_mask = false;              ///< an option of commands that can pass a mask on
   std::uint64_t max_pixels = 0;      ///< 0: no limit
   std::string max_chunk, max_fetch;  ///< sizes; empty: the default, no limit
+  std::optional<double> scale, offset;
+  bool unscale = false;
+  /// Of the values that are cast or scaled; set by the commands, which have an option of that name.
+  std::string nodata;
 
   void add_to(CLI::App& app);
+  /// Whether values change on their way, for all that is known without the file.
+  bool converts() const { return !type.empty() || scale || offset || unscale; }
+  /// What is wanted of the input. Throws a usage Error.
+  SourceView view() const;
   /// A TIFF file, or "terrain:WIDTHxHEIGHT[:type]"; a part of it where a window was given.
   std::shared_ptr<const ChunkSource> open() const;
   /// The command that reads just one chunk of what open() gave, from the name of an item ("chunk (3, 4)"); empty for

@@ -25,6 +25,8 @@ Action add_read(CLI::App& app) {
   read->add_option("--output", options->output, "FILE.npy or FILE.raw (needed)")
       ->option_text("FILE")
       ->required();
+  read->add_option("--nodata", options->input.nodata, "What pixels without data become, a number or nan")
+      ->option_text("V");
   options->common.add_to(*read);
   read->add_flag("--print-graph", options->print_graph,
                  "Print this as a graph file for weir run, and do nothing");
