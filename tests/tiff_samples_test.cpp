@@ -351,6 +351,11 @@ TEST_CASE("samples that are not read are refused, naming tag and value") {
   CHECK(contains(said(32, SAMPLEFORMAT_COMPLEXIEEEFP),
                  "SampleFormat (tag 339) is 6, complex floating point, with 32 bits"));
 
+  recipe.bits = 1;
+  recipe.type = SampleType::uint8;
+  for (const int fax : {COMPRESSION_CCITTRLE, COMPRESSION_CCITTFAX3, COMPRESSION_CCITTFAX4})
+    CHECK(contains(error_of(Patch{make_tiff(recipe)}.value(259, static_cast<std::uint32_t>(fax)).bytes),
+                   "Compression (tag 259) is " + std::to_string(fax)));
   recipe.type = SampleType::uint32;
   recipe.bits = 24;
   recipe.mode = "wb";
