@@ -203,6 +203,14 @@ FileSystem& FileSystem::real() {
   return files;
 }
 
+void ReadableFile::read_ranges(std::span<const FileRange> ranges, const std::stop_token&) const {
+  for (const FileRange& range : ranges)
+    if (const std::size_t got = read_at(range.offset, range.out); got != range.out.size())
+      throw Error(
+          "read", path(),
+          fmt::format("it ends before byte {}, where it should have more", range.offset + range.out.size()));
+}
+
 InputFile::InputFile(std::string path, FileSystem& files) : files_(files), path_(std::move(path)) {
   // O_NONBLOCK changes nothing for a regular file, and a fifo without a writer is refused instead of waited
   // for.

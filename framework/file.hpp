@@ -7,11 +7,13 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "framework/error.hpp"
+#include "framework/traffic.hpp"
 
 namespace weir {
 
@@ -46,6 +48,12 @@ class FileSystem {
   static FileSystem& real();
 };
 
+/// A part of a file, and the caller's memory that it goes to.
+struct FileRange {
+  std::uint64_t offset = 0;
+  std::span<std::byte> out;
+};
+
 /// Bytes that can be read at explicit positions: a local file, an object behind HTTP, a test's memory. Thread-safe:
 /// many reads at once. Its size does not change while it is open.
 class ReadableFile {
@@ -58,11 +66,19 @@ class ReadableFile {
   virtual const std::string& path() const = 0;  ///< or URL: what messages call it
   virtual std::uint64_t size() const = 0;
   /// Fills `out` from `offset` and returns the bytes read: fewer only at the end of the file. Throws Error. Waits, so
-  /// it belongs on the I/O lane.
+  /// it belongs on the I/O lane. A remote file reads ahead here: it is the call for headers and arrays.
   virtual std::size_t read_at(std::uint64_t offset, std::span<std::byte> out) const = 0;
+  /// Fills all ranges, or throws Error. Exactly these bytes are read: the call for pixels. A remote file asks for all
+  /// at once, and a stop ends its waiting with a cancelled Error.
+  virtual void read_ranges(std::span<const FileRange> ranges, const std::stop_token& stop = {}) const;
   /// Whether a read costs a request over a network: then few large reads are better than many small ones, and many
   /// at once than one after the other.
   virtual bool is_remote() const { return false; }
+  /// Counts the requests of a remote file, its opening included; nullptr where reading costs none. Lives as long as
+  /// the file.
+  virtual Traffic* traffic() const { return nullptr; }
+  /// Bytes that the open file keeps: what was read ahead, buffers of connections.
+  virtual std::uint64_t standing_bytes() const { return 0; }
 };
 
 /// A local file being read.

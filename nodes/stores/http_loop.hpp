@@ -1,0 +1,71 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "nodes/stores/http_client.hpp"
+
+namespace weir {
+
+/// The thread inside an HttpClient. Callers post requests and cancellations under the mutex and wake it; all else, and
+/// every call into libcurl but the wake, is its own:
+///
+///   posted ──► waiting (for a free place, or for its pause to be over) ──► running (in curl's multi) ──► done
+///                 ▲                                                            │ busy server, broken
+///                 └────────────────────────────────────────────────────────────┘ connection, timeout
+class HttpClient::Loop {
+ public:
+  explicit Loop(const HttpOptions& options);
+  ~Loop();
+
+  const HttpOptions& options() const { return options_; }
+  std::uint64_t start(HttpRequest request, Done done);
+  void cancel(std::uint64_t number);
+  std::uint64_t standing_bytes() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Transfer;
+  struct Callbacks;
+  using Transfers = std::deque<std::unique_ptr<Transfer>>;
+
+  void run();
+  bool take_posted();
+  void start_waiting();
+  void begin(std::unique_ptr<Transfer> transfer);
+  void collect_ended();
+  void end_stalled();
+  int milliseconds_to_wait() const;
+  std::unique_ptr<Transfer> take_running(const Transfer* transfer);
+  void end_attempt(std::unique_ptr<Transfer> transfer, int result);
+  void repeat_or_fail(std::unique_ptr<Transfer> transfer, std::string reason);
+  void finish(std::unique_ptr<Transfer> transfer, std::string failure);
+  void release_easy(Transfer& transfer);
+  Clock::duration pause_before_repeat(const Transfer& transfer);
+
+  const HttpOptions options_;
+  void* multi_ = nullptr;  ///< CURLM
+
+  std::mutex mutex_;
+  Transfers posted_;
+  std::vector<std::uint64_t> cancelled_;
+  std::uint64_t last_number_ = 0;
+  bool is_closing_ = false;
+
+  // The thread's own.
+  Transfers waiting_, running_;
+  std::vector<void*> idle_;    ///< easy handles, for reuse
+  bool has_answered_ = false;  ///< any server, ever: a name that was never found is a wrong name
+  std::minstd_rand random_{std::random_device{}()};
+
+  std::thread thread_;
+};
+
+}  // namespace weir

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace weir {
+
+/// How files behind http(s):// are read. Files that are opened with equal options share one event loop and its
+/// connections.
+struct HttpOptions {
+  /// Longest time without a byte: while connecting, before the answer, inside it.
+  std::chrono::milliseconds timeout{30'000};
+  /// How often a request is repeated that met a busy server (429, 500, 502, 503, 504), a broken connection or a
+  /// timeout.
+  unsigned retries = 6;
+  /// Pause before the first repetition; doubled each time, up to 10 s, and scattered by a half. Retry-After counts
+  /// where the server sends it.
+  std::chrono::milliseconds retry_pause{200};
+  /// A request is not repeated later than this after it was first sent.
+  std::chrono::milliseconds retry_time{120'000};
+  /// Requests in flight at most, and how many a run tries to have there. With 30 ms to the server, 16 requests of
+  /// 1 MiB at once are 560 MB/s, more than two cores decode.
+  unsigned requests = 16;
+  /// Redirections that one request follows.
+  unsigned redirects = 10;
+  /// What opening a file reads of its beginning, and then what is read around a tag or array elsewhere. 64 KiB are 5 ms
+  /// at 100 Mbit/s, less than another round trip, and hold the arrays of 4096 tiles of a BigTIFF file.
+  std::uint64_t prefix_bytes = 64 << 10;
+  /// The largest file that is taken from a server which knows no ranges: it is read whole and kept.
+  std::uint64_t whole_bytes = 16 << 20;
+
+  bool operator==(const HttpOptions&) const = default;
+};
+
+}  // namespace weir
