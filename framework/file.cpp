@@ -211,6 +211,10 @@ void ReadableFile::read_ranges(std::span<const FileRange> ranges, const std::sto
           fmt::format("it ends before byte {}, where it should have more", range.offset + range.out.size()));
 }
 
+std::uint64_t ReadableFile::requests_for(std::uint64_t, std::uint64_t) const {
+  return 0;
+}
+
 InputFile::InputFile(std::string path, FileSystem& files) : files_(files), path_(std::move(path)) {
   // O_NONBLOCK changes nothing for a regular file, and a fifo without a writer is refused instead of waited
   // for.

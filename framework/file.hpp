@@ -77,6 +77,8 @@ class ReadableFile {
   /// Counts the requests of a remote file, its opening included; nullptr where reading costs none. Lives as long as
   /// the file.
   virtual Traffic* traffic() const { return nullptr; }
+  /// How many requests read_ranges sends for a range of at least one byte, where nothing fails; 0 where none are needed.
+  virtual std::uint64_t requests_for(std::uint64_t offset, std::uint64_t bytes) const;
   /// Bytes that the open file keeps: what was read ahead, buffers of connections.
   virtual std::uint64_t standing_bytes() const { return 0; }
 };

@@ -84,6 +84,13 @@ GraphOptions resolved(GraphOptions options) {
   return options;
 }
 
+GraphOptions with_requests(GraphOptions options, unsigned at_once) {
+  if (at_once == 0) return options;
+  if (options.engine == Engine::automatic) options.engine = Engine::onetbb;
+  if (options.tokens == 0) options.tokens = resolved(options).tokens + at_once;
+  return options;
+}
+
 std::string name_of(NodeKind kind) {
   switch (kind) {
     case NodeKind::source:

@@ -36,6 +36,9 @@ struct GraphOptions {
 
 /// The same options with every default filled in.
 GraphOptions resolved(GraphOptions options);
+/// Options, not resolved, of a graph that waits for `at_once` requests over a network: where the caller has not said,
+/// more units in flight by that many, and the serial engine, which waits for each alone, is not chosen.
+GraphOptions with_requests(GraphOptions options, unsigned at_once);
 
 /// How far a run is; see RunOptions::progress.
 struct Progress {

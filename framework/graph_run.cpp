@@ -11,14 +11,14 @@
 namespace weir {
 namespace {
 
-GraphOptions limits_of(const GraphFile& file, const GraphOptions& wins) {
+GraphOptions limits_given(const GraphFile& file, const GraphOptions& wins) {
   GraphOptions limits = file.limits;
   if (wins.memory > 0) limits.memory = wins.memory;
   if (wins.tokens > 0) limits.tokens = wins.tokens;
   if (wins.threads > 0) limits.threads = wins.threads;
   if (wins.engine != Engine::automatic) limits.engine = wins.engine;
   if (wins.recording != nullptr) limits.recording = wins.recording;
-  return resolved(limits);
+  return limits;
 }
 
 /// Whether `step` succeeded; what it threw is added at the node's place.
@@ -37,7 +37,7 @@ bool succeeds(const GraphNode& node, Problems& problems, const std::function<voi
 }  // namespace
 
 GraphRun::GraphRun(const GraphFile& file, const Registry& registry, const GraphRunOptions& options)
-    : graph_(limits_of(file, options.limits)), help_(file.help) {
+    : graph_(resolved(limits_given(file, options.limits))), help_(file.help) {
   const std::string object = file.name.empty() ? "the graph" : file.name;
   Problems problems;
   const CheckedGraph checked = check_graph(file, registry, problems);
@@ -73,6 +73,9 @@ GraphRun::GraphRun(const GraphFile& file, const Registry& registry, const GraphR
   }
   problems.throw_if_any(object);
 
+  if (setup_.requests_at_once > 0)
+    setup_.limits = graph_.options() =
+        resolved(with_requests(limits_given(file, options.limits), setup_.requests_at_once));
   std::vector<AnyOutput> outputs(count);
   for (const std::size_t i : checked.order) {
     std::vector<AnyOutput> inputs;

@@ -59,6 +59,10 @@ class GraphSetup {
   /// Concurrency that was asked for, by the name of the flow-graph node ("dem.decode").
   std::map<std::string, unsigned> concurrency;
 
+  /// Requests over a network that should be in flight at once, the most of all nodes: units that no one has limited
+  /// become more by that many, and one compute thread is no reason to do one thing after the other.
+  unsigned requests_at_once = 0;
+
   /// Bodies that a compute node can have inside at once, for slot bytes that are planned by hand.
   unsigned slots(const std::string& flow_node) const {
     if (limits.engine == Engine::serial) return 1;

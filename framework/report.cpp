@@ -102,6 +102,8 @@ std::string to_json(const RunReport& report) {
   add("source_reads", report.source_reads);
   add("raw_bytes", report.raw_bytes);
   add("output_bytes", report.output_bytes);
+  add("requests", report.requests);
+  add("fetched_bytes", report.fetched_bytes);
   json += "  \"nodes\": [";
   for (std::size_t i = 0; i < report.nodes.size(); ++i) {
     const NodeReport& node = report.nodes[i];

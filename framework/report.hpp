@@ -57,6 +57,8 @@ struct RunReport {
                 source_reads = 0;  ///< chunks of the sources, and how many were read; 0: not counted
   std::uint64_t raw_bytes = 0;     ///< of pixels written or read, decoded; 0: not counted
   std::uint64_t output_bytes = 0;  ///< of the files written
+  /// Of remote sources: requests sent and bytes that came, the opening of the file included; 0: nothing was remote.
+  std::uint64_t requests = 0, fetched_bytes = 0;
   std::vector<NodeReport> nodes;
 
   const NodeReport& node(const std::string& name) const;  ///< throws a usage Error for an unknown name

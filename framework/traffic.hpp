@@ -11,9 +11,13 @@ struct TrafficCount {
   std::uint64_t bytes = 0;  ///< of bodies
 };
 
-/// Counts requests. Thread-safe.
+/// What a remote file costs, from its opening on. Thread-safe.
 class Traffic {
  public:
+  explicit Traffic(unsigned at_once) : at_once_(at_once) {}
+
+  /// Requests that should be in flight together, and at most are.
+  unsigned at_once() const { return at_once_; }
   void add(TrafficCount count) {
     requests_.fetch_add(count.requests, std::memory_order_relaxed);
     bytes_.fetch_add(count.bytes, std::memory_order_relaxed);
@@ -29,6 +33,7 @@ class Traffic {
   }
 
  private:
+  const unsigned at_once_;
   std::atomic<std::uint64_t> requests_ = 0, bytes_ = 0, taken_requests_ = 0, taken_bytes_ = 0;
 };
 

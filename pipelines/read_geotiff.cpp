@@ -1,13 +1,12 @@
 #include "pipelines/read_geotiff.hpp"
 
-#include <fmt/format.h>
-
 #include <atomic>
 
-#include "framework/error.hpp"
 #include "nodes/raster/read_chunks.hpp"
+#include "nodes/raster/remote_reading.hpp"
 #include "nodes/raster/scatter_chunk.hpp"
 #include "nodes/raster/source_view.hpp"
+#include "nodes/raster/window_source.hpp"
 #include "nodes/tiff/open_tiff.hpp"
 
 namespace weir {
@@ -20,18 +19,14 @@ RunReport read_region(std::shared_ptr<const ChunkSource> source, const Window& w
                       const ReadTarget& target, const ReadOptions& options, const RunOptions& run) {
   source = view_of(std::move(source), {{}, {}, options.samples, options.convert});
   const RasterInfo& info = source->info();
-  if (window.empty() || window.height > info.height || window.row > info.height - window.height ||
-      window.width > info.width || window.col > info.width - window.width)
-    throw Error::usage("read",
-                       fmt::format("window {},{},{},{}", window.col, window.row, window.width, window.height),
-                       fmt::format("the raster is {} x {} pixels", info.width, info.height));
+  require_inside(window, info);
   const ChunkGrid& grid = source->grid();
   const ChunkIndex first{grid.rows.piece_at(window.row), grid.cols.piece_at(window.col)};
   const std::uint64_t rows = grid.rows.piece_at(window.row_end() - 1) - first.row + 1;
   const std::uint64_t cols = grid.cols.piece_at(window.col_end() - 1) - first.col + 1;
   auto reads = std::make_shared<std::atomic<std::uint64_t>>(0);
 
-  Graph graph(options.graph);
+  Graph graph(with_requests(options.graph, requests_at_once(*source)));
   auto requests = graph.source<ChunkRequest>(
       "plan",
       [first, cols](std::uint64_t unit, Emit<ChunkRequest>& emit) {
@@ -49,6 +44,7 @@ RunReport read_region(std::shared_ptr<const ChunkSource> source, const Window& w
   RunReport report = graph.run(run);
   report.source_chunks = rows * cols;
   report.source_reads = reads->load();
+  add_traffic(*source, report);
   report.raw_bytes = window.height * window.width * info.pixel_bytes();
   return report;
 }
@@ -58,6 +54,8 @@ RunReport read_geotiff(const std::string& path, const Window& window, const Read
   TiffOpenOptions open;
   open.with_mask = target.mask != nullptr;
   open.keep_half = options.convert.type == SampleType::float16;  // bit for bit, not through float32
+  open.window = window;
+  open.http = options.http;
   return read_region(open_tiff(path, open), window, target, options, run);
 }
 

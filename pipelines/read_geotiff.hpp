@@ -13,6 +13,7 @@
 #include "nodes/raster/chunk_source.hpp"
 #include "nodes/raster/convert_source.hpp"
 #include "nodes/raster/copy_pixels.hpp"
+#include "nodes/stores/http_options.hpp"
 
 namespace weir {
 
@@ -33,6 +34,7 @@ struct ReadOptions {
   ConvertOptions convert;
   GraphOptions graph;
   std::map<std::string, unsigned> concurrency;  ///< by node: plan, fetch, decode, scatter
+  HttpOptions http = {};                        ///< for read_geotiff, where the path is a URL
 };
 
 /// Reads a window of a raster into memory: every chunk that it touches is fetched, decoded on every core and scattered,
@@ -41,8 +43,9 @@ struct ReadOptions {
 RunReport read_region(std::shared_ptr<const ChunkSource> source, const Window& window,
                       const ReadTarget& target, const ReadOptions& options = {}, const RunOptions& run = {});
 
-/// The same for a TIFF file, with its mask where the target wants one (open_tiff). Its float16 samples are read as float32,
-/// or as they are where convert.type says float16.
+/// The same for a TIFF file, local or behind http(s)://, with its mask where the target wants one (open_tiff); just the
+/// tiles that the window touches are looked up and read. Its float16 samples are read as float32, or as they are where
+/// convert.type says float16.
 RunReport read_geotiff(const std::string& path, const Window& window, const ReadTarget& target,
                        const ReadOptions& options = {}, const RunOptions& run = {});
 

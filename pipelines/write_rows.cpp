@@ -13,6 +13,7 @@
 #include "nodes/raster/cut_tiles.hpp"
 #include "nodes/raster/raster_flow.hpp"
 #include "nodes/raster/read_chunks.hpp"
+#include "nodes/raster/remote_reading.hpp"
 #include "nodes/raster/spool_chunks.hpp"
 #include "nodes/raster/write_rows.hpp"
 
@@ -25,7 +26,7 @@ namespace weir {
 //  The streaming write of write_geotiff with one-row strips and no codec.
 RunReport write_rows(std::shared_ptr<const ChunkSource> source, const std::string& path,
                      const WriteRowsOptions& options, const RunOptions& run) {
-  const GraphOptions limits = resolved(options.graph);
+  const GraphOptions limits = resolved(with_requests(options.graph, requests_at_once(*source)));
   const RasterInfo& info = source->info();
   TileEncoding rows;
   rows.tiles = {info.height, info.width, 1, info.width, 1};
@@ -77,6 +78,7 @@ RunReport write_rows(std::shared_ptr<const ChunkSource> source, const std::strin
   RunReport report = graph.run(run);
   report.source_chunks = source->grid().count();
   report.source_reads = reads->load();
+  add_traffic(*source, report);
   report.raw_bytes = info.height * info.width * info.pixel_bytes();
   report.output_bytes = header.size() + report.raw_bytes;
   return report;

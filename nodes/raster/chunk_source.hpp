@@ -2,14 +2,22 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "framework/context.hpp"
+#include "framework/traffic.hpp"
 #include "nodes/raster/block.hpp"
 #include "nodes/raster/raster_info.hpp"
 #include "nodes/raster/window.hpp"
 
 namespace weir {
+
+/// What a source says of the network that it is read over.
+struct RemoteReading {
+  Traffic* traffic = nullptr;          ///< counts what it costs; lives as long as the source
+  std::uint64_t planned_requests = 0;  ///< for all chunks, each read once, where nothing fails
+};
 
 /// Gives a raster chunk by chunk. Const and thread-safe throughout: the pipelines call fetch and decode for many
 /// chunks at once. Two steps, because fetching waits (I/O lane) and decoding computes (every core); a source that
@@ -38,6 +46,9 @@ class ChunkSource {
   virtual std::uint64_t local_bytes() const { return 0; }
   /// Bytes that the source itself keeps as long as it lives (offset arrays, indexes).
   virtual std::uint64_t standing_bytes() const { return 0; }
+
+  /// Nothing where reading costs no requests. A source that reads another one passes on what that says.
+  virtual std::optional<RemoteReading> remote() const { return std::nullopt; }
 
   virtual std::unique_ptr<Local> make_local(const Scratch& scratch) const;
 

@@ -138,8 +138,8 @@ BandPlanRequest RasterFlow::request_of(std::size_t index, const TileLayout& tile
   request.tiles = tiles;
   request.available = available;
   // One per thread, one being read and one being written.
-  request.units_wanted =
-      std::min<std::uint64_t>(setup_->limits.tokens, setup_->limits.threads + std::uint64_t{2});
+  request.units_wanted = std::min<std::uint64_t>(
+      setup_->limits.tokens, setup_->limits.threads + std::uint64_t{2} + source.input.requests_at_once);
   if (index > 0) return request;
   // What happens to the tiles is on the first source's account.
   for (std::size_t i = 0; i < cuts_.size(); ++i) {

@@ -16,6 +16,7 @@
 #include "nodes/raster/masked_pixels.hpp"
 #include "nodes/raster/pixel_limit.hpp"
 #include "nodes/raster/read_chunks.hpp"
+#include "nodes/raster/remote_reading.hpp"
 #include "nodes/raster/sample_rows.hpp"
 #include "nodes/raster/source_view.hpp"
 #include "nodes/raster/spool_chunks.hpp"
@@ -51,6 +52,7 @@ class SourceInstance : public NodeInstance {
     auto out = std::make_shared<ChunksEdge>();
     out->source = number_ = flow_.add_source(input_of(*source_), spool_);
     out->info = source_->info();
+    setup_.requests_at_once = std::max(setup_.requests_at_once, requests_at_once(*source_));
     flow_.add_standing([this] {
       return source_->standing_bytes() + setup_.slots(stage_name(name_, "decode")) * source_->local_bytes();
     });
@@ -78,8 +80,11 @@ class SourceInstance : public NodeInstance {
     report.raw_bytes += info.height * info.width * info.pixel_bytes();
     report.source_chunks += source_->grid().count();
     report.source_reads += reads_->load();
+    add_traffic(*source_, report);
   }
-  std::string explain() const override { return number_ == 0 ? flow_.explain() : ""; }
+  std::string explain() const override {
+    return (number_ == 0 ? flow_.explain() : "") + explain_requests(*source_);
+  }
 
  private:
   std::string name_;

@@ -6,6 +6,7 @@
 
 #include "framework/graph.hpp"
 #include "nodes/raster/chunk_nodes.hpp"
+#include "nodes/raster/remote_reading.hpp"
 
 namespace weir {
 
@@ -26,9 +27,11 @@ inline Output<DecodedChunk> read_chunks(Graph& graph, Output<ChunkRequest> reque
   if (source->fetch_bytes() == 0)
     return graph.transform<DecodedChunk>(name + "decode", requests, MakeChunk(source, std::move(reads)),
                                          std::move(decode_options));
+  NodeOptions fetch_options{.lane = Lane::io, .buffer_bytes_of_unit = std::move(bytes.fetch)};
+  // Threads that wait for answers; for files they are the lane's usual two.
+  if (const unsigned at_once = requests_at_once(*source); at_once > 0) fetch_options.concurrency = at_once;
   auto fetched =
-      graph.transform<FetchedChunk>(name + "fetch", requests, FetchChunk(source),
-                                    {.lane = Lane::io, .buffer_bytes_of_unit = std::move(bytes.fetch)});
+      graph.transform<FetchedChunk>(name + "fetch", requests, FetchChunk(source), std::move(fetch_options));
   return graph.transform<DecodedChunk>(name + "decode", fetched, DecodeChunk(source, std::move(reads)),
                                        std::move(decode_options));
 }

@@ -6,13 +6,14 @@
 
 #include "framework/bytes.hpp"
 #include "nodes/raster/chunk_nodes.hpp"
+#include "nodes/raster/remote_reading.hpp"
 #include "nodes/raster/spool_chunks.hpp"
 
 namespace weir {
 
 StreamInput input_of(const ChunkSource& source) {
-  return {source.info(),           source.grid(),        source.fetch_bytes(),
-          source.standing_bytes(), source.local_bytes(), source.excess_bytes()};
+  return {source.info(),        source.grid(),         source.fetch_bytes(),    source.standing_bytes(),
+          source.local_bytes(), source.excess_bytes(), requests_at_once(source)};
 }
 
 std::uint64_t StreamPlan::reads() const {

@@ -23,6 +23,7 @@ struct StreamInput {
   std::uint64_t slot_bytes = 0;      ///< kept per compute thread by the nodes that make blocks
   /// Charge of what a block may hold beyond its own pixels, as long as a band holds it: ChunkSource::excess_bytes.
   std::uint64_t excess_bytes = 0;
+  unsigned requests_at_once = 0;  ///< over a network, that should be in flight: as many units more
 };
 StreamInput input_of(const ChunkSource& source);
 

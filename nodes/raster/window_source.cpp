@@ -59,13 +59,17 @@ std::shared_ptr<const ChunkSource> part_of(std::shared_ptr<const ChunkSource> wh
   return part ? std::make_shared<const WindowSource>(std::move(whole), *part) : whole;
 }
 
-WindowSource::WindowSource(std::shared_ptr<const ChunkSource> whole, const Window& window)
-    : whole_(std::move(whole)), window_(window), info_(whole_->info()) {
-  if (window.empty() || window.height > info_.height || window.row > info_.height - window.height ||
-      window.width > info_.width || window.col > info_.width - window.width)
+void require_inside(const Window& window, const RasterInfo& info) {
+  if (window.empty() || window.height > info.height || window.row > info.height - window.height ||
+      window.width > info.width || window.col > info.width - window.width)
     throw Error::usage("read",
                        fmt::format("window {},{},{},{}", window.col, window.row, window.width, window.height),
-                       fmt::format("the raster is {} x {} pixels", info_.width, info_.height));
+                       fmt::format("the raster is {} x {} pixels", info.width, info.height));
+}
+
+WindowSource::WindowSource(std::shared_ptr<const ChunkSource> whole, const Window& window)
+    : whole_(std::move(whole)), window_(window), info_(whole_->info()) {
+  require_inside(window, info_);
   info_.height = window.height;
   info_.width = window.width;
   info_.georeferencing = shifted(info_.georeferencing, window.row, window.col);

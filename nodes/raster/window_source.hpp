@@ -19,12 +19,14 @@ std::shared_ptr<const ChunkSource> part_of(std::shared_ptr<const ChunkSource> wh
 /// The window of that, or nothing.
 std::optional<Window> part_window(const RasterInfo& whole, const std::string& window,
                                   const std::string& bbox);
+/// Throws a usage Error where the window is empty or reaches out of the raster.
+void require_inside(const Window& window, const RasterInfo& info);
 
 /// A part of another raster as a raster of its own: pixel (0, 0) is the window's corner, and the
 /// georeferencing says so. Chunks are those of the whole, cut off at the window's edges; no pixel is copied.
 class WindowSource : public ChunkSource {
  public:
-  /// Throws a usage Error where the window is empty or reaches out of the raster.
+  /// Throws as require_inside() does.
   WindowSource(std::shared_ptr<const ChunkSource> whole, const Window& window);
 
   const RasterInfo& info() const override { return info_; }
@@ -34,6 +36,7 @@ class WindowSource : public ChunkSource {
   std::uint64_t excess_bytes() const override { return excess_bytes_; }
   std::uint64_t local_bytes() const override { return whole_->local_bytes(); }
   std::uint64_t standing_bytes() const override { return whole_->standing_bytes(); }
+  std::optional<RemoteReading> remote() const override { return whole_->remote(); }
   std::unique_ptr<Local> make_local(const Scratch& scratch) const override {
     return whole_->make_local(scratch);
   }

@@ -38,7 +38,11 @@ bool is_gone(const HttpReply& reply) {
 }  // namespace
 
 HttpFile::HttpFile(std::string url, const HttpOptions& options)
-    : url_(std::move(url)), shown_(shown_path(url_)), client_(HttpClient::shared(options)), target_(url_) {
+    : url_(std::move(url)),
+      shown_(shown_path(url_)),
+      client_(HttpClient::shared(options)),
+      traffic_(options.requests),
+      target_(url_) {
   open();
   ahead_.emplace(size_, options.prefix_bytes, [this](std::uint64_t offset, std::span<std::byte> out) {
     const FileRange range{offset, out};
@@ -85,6 +89,11 @@ void HttpFile::open() {
 std::uint64_t HttpFile::standing_bytes() const {
   return sizeof *this + url_.capacity() + 2 * shown_.capacity() + prefix_.capacity() +
          (prefix_.size() < size_ ? ReadAhead::capacity : 0) + client_->standing_bytes();
+}
+
+std::uint64_t HttpFile::requests_for(std::uint64_t offset, std::uint64_t bytes) const {
+  const std::uint64_t begin = std::max<std::uint64_t>(offset, prefix_.size()), end = offset + bytes;
+  return begin < end ? (end - begin - 1) / request_bytes + 1 : 0;
 }
 
 std::size_t HttpFile::read_at(std::uint64_t offset, std::span<std::byte> out) const {

@@ -36,6 +36,7 @@ class HttpFile : public ReadableFile {
   void read_ranges(std::span<const FileRange> ranges, const std::stop_token& stop = {}) const override;
   bool is_remote() const override { return true; }
   Traffic* traffic() const override { return &traffic_; }
+  std::uint64_t requests_for(std::uint64_t offset, std::uint64_t bytes) const override;
   std::uint64_t standing_bytes() const override;
 
  private:

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 
@@ -31,5 +32,11 @@ struct HttpOptions {
 
   bool operator==(const HttpOptions&) const = default;
 };
+
+/// As people write times; at least a millisecond.
+inline std::chrono::milliseconds seconds_of(double seconds) {
+  return std::max(std::chrono::milliseconds(1),
+                  std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>(seconds)));
+}
 
 }  // namespace weir

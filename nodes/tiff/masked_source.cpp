@@ -86,6 +86,13 @@ std::uint64_t MaskedSource::excess_bytes() const {
                                                        BufferPool::charge(mask_->block_bytes()));
 }
 
+std::optional<RemoteReading> MaskedSource::remote() const {
+  std::optional<RemoteReading> both = image_->remote();
+  const std::optional<RemoteReading> of_mask = mask_->remote();  // the same file
+  if (both && of_mask) both->planned_requests += of_mask->planned_requests;
+  return both;
+}
+
 std::unique_ptr<ChunkSource::Local> MaskedSource::make_local(const Scratch& scratch) const {
   auto both = std::make_unique<BothLocals>();
   both->image = image_->make_local(scratch);

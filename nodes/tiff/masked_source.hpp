@@ -35,6 +35,8 @@ class MaskedSource : public ChunkSource {
   std::uint64_t standing_bytes() const override {
     return image_->standing_bytes() + mask_->standing_bytes() + sizeof(*this);
   }
+  std::uint64_t block_bytes() const override { return image_->block_bytes(); }
+  std::optional<RemoteReading> remote() const override;
   std::unique_ptr<Local> make_local(const Scratch& scratch) const override;
   Buffer fetch(ChunkIndex chunk, const Context& context) const override;
   Block decode(ChunkIndex chunk, Buffer stored, Local* local, const Context& context) const override;

@@ -7,6 +7,7 @@
 #include "framework/error.hpp"
 #include "nodes/raster/geo_transform.hpp"
 #include "nodes/raster/metadata.hpp"
+#include "nodes/stores/open_file.hpp"
 #include "nodes/tiff/limited_file.hpp"
 #include "nodes/tiff/masked_source.hpp"
 #include "nodes/tiff/tiff_images.hpp"
@@ -53,19 +54,27 @@ TiffImage as_overview(TiffImage full, TiffImage overview, const TiffPlace& place
 
 std::shared_ptr<const ChunkSource> open_tiff(const std::string& path, const TiffOpenOptions& options,
                                              FileSystem& files) {
-  return open_tiff(std::make_shared<const InputFile>(path, files), options, files);
+  return open_tiff(open_readable(path, options.http, files), options, files);
 }
 
 std::shared_ptr<const ChunkSource> open_tiff(const std::shared_ptr<const ReadableFile>& file,
-                                             const TiffOpenOptions& options, FileSystem& files) {
+                                             const TiffOpenOptions& given, FileSystem& files) {
+  TiffOpenOptions options = given;
+  const auto choose_part = [&](const RasterInfo& whole) {
+    if (options.part) options.window = options.part(whole);
+  };
   std::shared_ptr<ReadAllowance> allowance;
   if (options.max_fetched_bytes) allowance = std::make_shared<ReadAllowance>(*options.max_fetched_bytes);
   const auto limited = [&](std::shared_ptr<const ReadableFile> of) -> std::shared_ptr<const ReadableFile> {
     return allowance ? std::make_shared<const LimitedFile>(std::move(of), allowance) : of;
   };
 
-  if (options.overview == 0 && !options.with_mask)
-    return std::make_shared<const TiffSource>(limited(file), options);
+  if (options.overview == 0 && !options.with_mask) {
+    std::shared_ptr<const ReadableFile> bare = limited(file);
+    TiffImage image = read_tiff_image(*bare, options.directory, options.codecs, options.keep_half);
+    choose_part(image.info);
+    return std::make_shared<const TiffSource>(std::move(bare), std::move(image), options);
+  }
   TiffImage image = read_tiff_image(*file, options.directory, options.codecs, options.keep_half);
   const TiffPages pages = read_tiff_pages(file, files);
   const TiffLevel* level = options.overview > 0 ? &overview_of(pages, file->path(), options)
@@ -77,14 +86,16 @@ std::shared_ptr<const ChunkSource> open_tiff(const std::shared_ptr<const Readabl
                         read_tiff_image_at(*pixels, level->place.position, options.codecs, options.keep_half),
                         level->place);
   }
+  choose_part(image.info);
   if (!options.with_mask || level == nullptr || !level->mask)
     return std::make_shared<const TiffSource>(limited(pixels), std::move(image), options);
 
   image.info.has_mask = true;
   auto masked = std::make_unique<TiffSource>(limited(pixels), std::move(image), options);
   TiffReadOptions as_image = options;
-  as_image.chunk_height = masked->grid().rows.largest();
-  as_image.chunk_width = masked->grid().cols.largest();
+  as_image.chunk_height = masked->chunk_height();
+  as_image.chunk_width = masked->chunk_width();
+  if (as_image.window) as_image.window = masked->covered();
   const TiffPlace& mask = *level->mask;
   auto of_mask = std::make_shared<const TiffSource>(
       limited(mask.file), read_tiff_image_at(*mask.file, mask.position, options.codecs, options.keep_half),

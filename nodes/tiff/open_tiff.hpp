@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,8 @@ struct TiffOpenOptions : TiffReadOptions {
   /// The most bytes to read from the file, its overviews and masks, as long as the source lives; a read beyond it is an
   /// Error.
   std::optional<std::uint64_t> max_fetched_bytes = std::nullopt;
+  /// Where set, gives `window` when the raster is known: a bounding box, say.
+  std::function<std::optional<Window>(const RasterInfo& whole)> part = {};
 };
 
 /// An image of a TIFF file as it is meant: with its mask, in full resolution or as an overview. tiff_images.hpp says

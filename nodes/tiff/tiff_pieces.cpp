@@ -48,6 +48,15 @@ TiffPieces::TiffPieces(const ReadableFile& file, const RasterInfo& info, const T
   bytes_limit_ = 2 * layout.strile_height * row_bytes_ + slack;
 }
 
+/// Whether the second plane of the first row comes before the first plane of the second.
+bool TiffPieces::planes_lie_in_rows(const TiffPieceRange& range, StrileLanes& lanes) const {
+  const std::uint64_t rows = range.row_end - range.row;
+  const std::uint64_t here = lanes.offset(0, strile_of({0, range.row, range.col}));
+  const std::uint64_t other_plane = lanes.offset(rows, strile_of({1, range.row, range.col}));
+  const std::uint64_t other_row = lanes.offset(1, strile_of({0, range.row + 1, range.col}));
+  return here < other_plane && other_plane < other_row;
+}
+
 std::string TiffPieces::locate(TiffPiece& piece, StrileLanes& lanes, std::uint64_t lane) const {
   const bool is_encoded = layout_->codec != CodecId::none;
   const std::uint64_t strile = strile_of(piece);

@@ -70,25 +70,35 @@ class TiffPieces {
   std::uint64_t count(const TiffPieceRange& range) const {
     return (range.row_end - range.row) * (range.col_end - range.col) * layout_->planes_read();
   }
-  /// Calls `function(piece, reason)` for each piece, plane by plane, row by row; `reason` is why the place
-  /// that the file gives for it cannot be true, or empty. Stops where it returns false.
+  /// A piece's number in its range: plane by plane, row by row.
+  std::uint64_t number_in(const TiffPieceRange& range, const TiffPiece& piece) const {
+    return (piece.plane * (range.row_end - range.row) + piece.row - range.row) * (range.col_end - range.col) +
+           piece.col - range.col;
+  }
+  /// Calls `function(piece, reason)` for each piece, in the order in which they should lie in the file: plane by plane and
+  /// row by row, or row by row and plane by plane. `reason` is why the place that the file gives for it cannot be true,
+  /// or empty. Stops where it returns false.
   template <class Function>
   void for_each(const TiffPieceRange& range, StrileLanes& lanes, Function&& function) const {
+    const std::uint64_t rows = range.row_end - range.row, planes = layout_->planes_read();
+    const bool by_rows = planes > 1 && rows > 1 && planes_lie_in_rows(range, lanes);
     TiffPiece piece;
-    for (piece.plane = 0; piece.plane < layout_->planes_read(); ++piece.plane)
-      for (piece.row = range.row; piece.row < range.row_end; ++piece.row) {
-        const std::uint64_t lane = piece.plane * (range.row_end - range.row) + piece.row - range.row;
-        for (piece.col = range.col; piece.col < range.col_end; ++piece.col) {
-          const std::string reason = locate(piece, lanes, lane);
-          if (!function(std::as_const(piece), reason)) return;
-        }
+    for (std::uint64_t i = 0; i < rows * planes; ++i) {
+      piece.plane = static_cast<std::uint32_t>(by_rows ? i % planes : i / rows);
+      piece.row = range.row + (by_rows ? i / planes : i % rows);
+      const std::uint64_t lane = piece.plane * rows + piece.row - range.row;
+      for (piece.col = range.col; piece.col < range.col_end; ++piece.col) {
+        const std::string reason = locate(piece, lanes, lane);
+        if (!function(std::as_const(piece), reason)) return;
       }
+    }
   }
 
   /// Throws the Error of a piece: "cannot read tile (row 3, col 4) of a.tif: ...".
   [[noreturn]] void fail(std::string_view action, const TiffPiece& piece, std::string_view reason) const;
 
  private:
+  bool planes_lie_in_rows(const TiffPieceRange& range, StrileLanes& lanes) const;
   std::string locate(TiffPiece& piece, StrileLanes& lanes, std::uint64_t lane) const;
   std::uint64_t strile_of(const TiffPiece& piece) const {
     return (layout_->plane_of(piece.plane) * strile_rows_ + piece.row / parts_) * cols_.count() + piece.col;

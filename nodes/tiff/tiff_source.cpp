@@ -10,6 +10,9 @@
 #include "framework/error.hpp"
 #include "nodes/raster/cut_tile.hpp"
 #include "nodes/raster/select_source.hpp"
+#include "nodes/raster/window_source.hpp"
+#include "nodes/stores/open_file.hpp"
+#include "nodes/tiff/piece_runs.hpp"
 
 namespace weir {
 namespace {
@@ -17,8 +20,8 @@ namespace {
 /// Decoding this much takes 100 us and more, against less than 1 us that the graph takes for an item.
 constexpr std::uint64_t small_chunk_bytes = 256 << 10;
 
-/// A read of its own costs about as much as copying this many bytes of a gap from the page cache.
-constexpr std::uint64_t largest_gap = 4 << 10;
+/// Of a remote file, the pixels of a chunk that lie side by side in it.
+constexpr std::uint64_t remote_chunk_bytes = 4 << 20;
 
 /// Places in the arrays that largest_fetch() keeps windows on; 256 KiB, while the file is being opened.
 constexpr std::size_t walk_lanes = 64;
@@ -27,60 +30,25 @@ std::uint64_t divided_up(std::uint64_t bytes, std::uint64_t by) {
   return bytes / by + (bytes % by != 0 ? 1 : 0);
 }
 
-/// In front of a chunk's stored bytes: where the buffer has each of its pieces, in the order of
-/// TiffPieces::for_each.
-struct TableEntry {
-  std::uint64_t position = 0, bytes = 0;  // bytes 0: sparse
-};
-
-/// Places stored pieces behind a table one after the other; those that are neighbours in the file keep the
-/// gap between them, so that one read brings both.
-class Packing {
- public:
-  explicit Packing(std::uint64_t pieces) : size_(pieces * sizeof(TableEntry)) {}
-
-  std::uint64_t place(const TiffPiece& piece) {
-    if (piece.offset >= file_end_ && piece.offset - file_end_ <= largest_gap)
-      size_ += piece.offset - file_end_;
-    const std::uint64_t position = size_;
-    size_ += piece.bytes;
-    file_end_ = piece.offset + piece.bytes;
-    return position;
+/// Groups of pieces from `first` to `end`; what lies in front and behind is one piece each. `first_group` is the number
+/// of the first group, `groups_end` that behind the last.
+Partition grouped(const Partition& pieces, std::uint64_t first, std::uint64_t end, std::uint64_t group,
+                  std::uint64_t& first_group, std::uint64_t& groups_end) {
+  if (first == 0 && end == pieces.count()) {
+    const Partition whole(pieces.extent(), group * pieces.largest());
+    first_group = 0;
+    groups_end = whole.count();
+    return whole;
   }
-  std::uint64_t size() const { return size_; }
-
- private:
-  std::uint64_t size_;
-  std::uint64_t file_end_ = ~std::uint64_t{0};  // nothing lies behind
-};
-
-/// Reads pieces of a file into a buffer, as one read where they lie the same way in both.
-class RunReader {
- public:
-  RunReader(const ReadableFile& file, Buffer& buffer, std::uint64_t gap_limit)
-      : file_(file), buffer_(buffer), gap_limit_(gap_limit) {}
-
-  void add(std::uint64_t offset, std::uint64_t position, std::uint64_t bytes) {
-    const std::uint64_t end = offset_ + bytes_;
-    if (bytes_ == 0 || offset < end || offset - end > gap_limit_ ||
-        position - position_ != offset - offset_) {
-      flush();
-      offset_ = offset;
-      position_ = position;
-    }
-    bytes_ = offset - offset_ + bytes;
-  }
-  void flush() {
-    if (bytes_ > 0) read_exactly(file_, offset_, buffer_.span().subspan(position_, bytes_));
-    bytes_ = 0;
-  }
-
- private:
-  const ReadableFile& file_;
-  Buffer& buffer_;
-  const std::uint64_t gap_limit_;
-  std::uint64_t offset_ = 0, position_ = 0, bytes_ = 0;
-};
+  std::vector<std::uint64_t> ends;
+  if (first > 0) ends.push_back(pieces.begin(first));
+  first_group = ends.size();
+  for (std::uint64_t piece = first; piece < end; piece += group)
+    ends.push_back(pieces.end(std::min(piece + group, end) - 1));
+  groups_end = ends.size();
+  if (end < pieces.count()) ends.push_back(pieces.extent());
+  return Partition(std::move(ends));
+}
 
 /// Repeats the sample over `bytes`, which are a multiple of its size.
 void fill_with(std::byte* to, std::uint64_t bytes, const std::byte* sample, std::size_t sample_bytes) {
@@ -94,9 +62,10 @@ void fill_with(std::byte* to, std::uint64_t bytes, const std::byte* sample, std:
 }
 
 /// Rows that a chunk wants, for cutting strips.
-std::uint64_t rows_wanted(const RasterInfo& info, const TiffReadOptions& options) {
+std::uint64_t rows_wanted(const RasterInfo& info, const TiffReadOptions& options, bool is_remote) {
   const std::uint64_t row_bytes = info.width * info.pixel_bytes();
-  const std::uint64_t rows = std::min(options.chunk_height.value_or(divided_up(small_chunk_bytes, row_bytes)),
+  const std::uint64_t chunk_bytes = is_remote ? remote_chunk_bytes : small_chunk_bytes;
+  const std::uint64_t rows = std::min(options.chunk_height.value_or(divided_up(chunk_bytes, row_bytes)),
                                       options.max_chunk_bytes / row_bytes);
   return std::max<std::uint64_t>(rows, 1);
 }
@@ -135,7 +104,7 @@ class TiffSource::ThreadLocal : public Local {
 };
 
 TiffSource::TiffSource(const std::string& path, const TiffReadOptions& options, FileSystem& files)
-    : TiffSource(std::make_shared<const InputFile>(path, files), options) {}
+    : TiffSource(open_readable(path, options.http, files), options) {}
 
 TiffSource::TiffSource(std::shared_ptr<const ReadableFile> file, const TiffReadOptions& options)
     : TiffSource(file, read_tiff_image(*file, options.directory, options.codecs, options.keep_half),
@@ -146,10 +115,12 @@ TiffSource::TiffSource(std::shared_ptr<const ReadableFile> file, TiffImage image
     : file_(std::move(file)),
       options_(options),
       image_(std::move(image)),
-      pieces_(*file_, image_.info, image_.layout, rows_wanted(image_.info, options)),
+      pieces_(*file_, image_.info, image_.layout, rows_wanted(image_.info, options, file_->is_remote())),
       fill_(fill_for(image_.info).sample) {
+  choose_window(options);
   choose_grid(options);
   largest_fetch_ = largest_fetch();
+  if (file_->is_remote()) planned_requests_ = count_requests();
 }
 
 void TiffSource::reserve_in_fetch(std::uint64_t bytes) {
@@ -172,26 +143,52 @@ std::uint64_t TiffSource::group_bytes(std::uint64_t piece_rows, std::uint64_t pi
          std::min(piece_cols * pieces_.width(), info().width) * info().pixel_bytes();
 }
 
+std::uint64_t TiffSource::block_bytes() const {
+  return std::min(group_rows_ * pieces_.height(), info().height) *
+         std::min(group_cols_ * pieces_.width(), info().width) * info().block_pixel_bytes();
+}
+
+Window TiffSource::covered() const {
+  const Partition &rows = pieces_.rows(), &cols = pieces_.cols();
+  const std::uint64_t row = rows.begin(wanted_.row), col = cols.begin(wanted_.col);
+  return {row, col, rows.end(wanted_.row_end - 1) - row, cols.end(wanted_.col_end - 1) - col};
+}
+
+void TiffSource::choose_window(const TiffReadOptions& options) {
+  const Partition &rows = pieces_.rows(), &cols = pieces_.cols();
+  wanted_ = {0, rows.count(), 0, cols.count()};
+  if (!options.window) return;
+  const Window& window = *options.window;
+  require_inside(window, info());
+  wanted_ = {rows.piece_at(window.row), rows.piece_at(window.row_end() - 1) + 1, cols.piece_at(window.col),
+             cols.piece_at(window.col_end() - 1) + 1};
+}
+
 void TiffSource::choose_grid(const TiffReadOptions& options) {
   if (options.chunk_height == 0u || options.chunk_width == 0u)
     throw Error::usage("read", file_->path(), "chunks of 0 pixels are asked for");
-  const std::uint64_t rows = pieces_.rows().count(), cols = pieces_.cols().count();
+  const std::uint64_t rows = wanted_.row_end - wanted_.row, cols = wanted_.col_end - wanted_.col;
+  const std::uint64_t run_bytes = file_->is_remote() ? remote_chunk_bytes : small_chunk_bytes;
+  const bool is_full_width =
+      cols == pieces_.cols().count();  // then tile rows, too, lie side by side in the file
 
   if (options.chunk_height) group_rows_ = std::min(divided_up(*options.chunk_height, pieces_.height()), rows);
   if (options.chunk_width)
     group_cols_ = std::min(divided_up(*options.chunk_width, pieces_.width()), cols);
   else
-    group_cols_ = std::min(divided_up(small_chunk_bytes, group_bytes(group_rows_, 1)), cols);
+    group_cols_ = std::min(divided_up(run_bytes, group_bytes(group_rows_, 1)), cols);
   if (!options.chunk_height)
-    group_rows_ = std::min(divided_up(small_chunk_bytes, group_bytes(1, group_cols_)), rows);
+    group_rows_ = std::min(
+        divided_up(is_full_width ? run_bytes : small_chunk_bytes, group_bytes(1, group_cols_)), rows);
 
   const std::uint64_t limit = options.max_chunk_bytes;
   if (group_bytes(group_rows_, group_cols_) > limit)
     group_rows_ = std::max<std::uint64_t>(limit / group_bytes(1, group_cols_), 1);
   if (group_bytes(group_rows_, group_cols_) > limit)
     group_cols_ = std::max<std::uint64_t>(limit / group_bytes(1, 1), 1);
-  grid_ = {Partition(info().height, group_rows_ * pieces_.height()),
-           Partition(info().width, group_cols_ * pieces_.width())};
+  grid_ = {
+      grouped(pieces_.rows(), wanted_.row, wanted_.row_end, group_rows_, first_chunk_.row, chunks_end_.row),
+      grouped(pieces_.cols(), wanted_.col, wanted_.col_end, group_cols_, first_chunk_.col, chunks_end_.col)};
 
   // A tile that overhangs is decoded with its overhang to the right.
   const std::uint64_t piece_bytes = needs_piece_scratch() ? pieces_.raw_bytes(0) : 0;
@@ -204,8 +201,14 @@ void TiffSource::choose_grid(const TiffReadOptions& options) {
 
 TiffPieceRange TiffSource::pieces_of(ChunkIndex chunk) const {
   assert(chunk.row < grid_.rows.count() && chunk.col < grid_.cols.count());
-  return {chunk.row * group_rows_, std::min((chunk.row + 1) * group_rows_, pieces_.rows().count()),
-          chunk.col * group_cols_, std::min((chunk.col + 1) * group_cols_, pieces_.cols().count())};
+  if (chunk.row < first_chunk_.row || chunk.row >= chunks_end_.row || chunk.col < first_chunk_.col ||
+      chunk.col >= chunks_end_.col)
+    throw Error::usage("read", fmt::format("chunk ({}, {}) of {}", chunk.row, chunk.col, file_->path()),
+                       "it lies outside of the window that the file was opened for");
+  const std::uint64_t row = wanted_.row + (chunk.row - first_chunk_.row) * group_rows_;
+  const std::uint64_t col = wanted_.col + (chunk.col - first_chunk_.col) * group_cols_;
+  return {row, std::min(row + group_rows_, wanted_.row_end), col,
+          std::min(col + group_cols_, wanted_.col_end)};
 }
 
 std::uint64_t TiffSource::bytes_of_window(const Window& window) const {
@@ -214,8 +217,10 @@ std::uint64_t TiffSource::bytes_of_window(const Window& window) const {
 
 /// Whether the rows of the stored pieces, one after the other, are the block: fetch then makes the block.
 bool TiffSource::is_direct(const Window& window) const {
+  // Planes that lie row by row in the file would be one request for each piece.
+  const bool is_scattered = layout().planes > 1 && file_->is_remote();
   return layout().codec == CodecId::none && window.width == pieces_.width() && layout().samples.is_plain() &&
-         !layout().is_bit_reversed;
+         !layout().is_bit_reversed && !is_scattered;
 }
 
 /// Whether there are pieces that are not decoded into the block itself.
@@ -237,30 +242,30 @@ std::uint32_t TiffSource::swapped_bytes() const {
 
 std::uint64_t TiffSource::largest_fetch() const {
   std::uint64_t largest = 1;  // 0 would mean that there is nothing to fetch
-  const std::uint64_t rows = grid_.rows.count(), cols = grid_.cols.count();
   // The chunks that are fetched as blocks: the first row has the largest of each column. All columns but the
   // last are alike.
-  std::uint64_t first_packed = 0, packed_end = cols;
-  if (is_direct(grid_.window({0, 0}))) {
-    largest = bytes_of_window(grid_.window({0, 0}));
-    first_packed = cols - 1;
+  std::uint64_t first_packed = first_chunk_.col, packed_end = chunks_end_.col;
+  const ChunkIndex last_of_row{first_chunk_.row, chunks_end_.col - 1};
+  if (is_direct(grid_.window(first_chunk_))) {
+    largest = bytes_of_window(grid_.window(first_chunk_));
+    first_packed = last_of_row.col;
   }
-  if (is_direct(grid_.window({0, cols - 1}))) {
-    largest = std::max(largest, bytes_of_window(grid_.window({0, cols - 1})));
-    packed_end = cols - 1;
+  if (is_direct(grid_.window(last_of_row))) {
+    largest = std::max(largest, bytes_of_window(grid_.window(last_of_row)));
+    packed_end = last_of_row.col;
   }
   if (first_packed >= packed_end) return largest;
 
   if (pieces_.is_cut()) {
     // Not walked: the parts of a strip can be far more than the file has bytes. None is larger than the first.
     const std::uint64_t count = pieces_.count(pieces_of({0, 0}));
-    return std::max(largest, count * (sizeof(TableEntry) + pieces_.raw_bytes(0)) + (count - 1) * largest_gap);
+    return std::max(largest, count * (sizeof(TableEntry) + pieces_.raw_bytes(0)) + (count - 1) * largest_gap(*file_));
   }
   StrileLanes lanes(*file_, layout(), walk_lanes);
-  for (std::uint64_t row = 0; row < rows; ++row)
+  for (std::uint64_t row = first_chunk_.row; row < chunks_end_.row; ++row)
     for (std::uint64_t col = first_packed; col < packed_end; ++col) {
       const TiffPieceRange range = pieces_of({row, col});
-      Packing packing(pieces_.count(range));
+      Packing packing(pieces_.count(range), largest_gap(*file_));
       bool is_possible = true;  // else its fetch will throw, and needs nothing
       pieces_.for_each(range, lanes, [&](const TiffPiece& piece, const std::string& reason) {
         if (piece.bytes > 0) packing.place(piece);
@@ -269,6 +274,37 @@ std::uint64_t TiffSource::largest_fetch() const {
       if (is_possible) largest = std::max(largest, packing.size());
     }
   return largest;
+}
+
+/// As fetch sends them; a chunk whose place is impossible counts as far as it would be read.
+std::uint64_t TiffSource::count_requests() const {
+  std::uint64_t requests = 0;
+  StrileLanes lanes(*file_, layout(), walk_lanes);
+  for (std::uint64_t row = first_chunk_.row; row < chunks_end_.row; ++row)
+    for (std::uint64_t col = first_chunk_.col; col < chunks_end_.col; ++col) {
+      const TiffPieceRange range = pieces_of({row, col});
+      const Window window = grid_.window({row, col});
+      const bool direct = is_direct(window);
+      Packing packing(pieces_.count(range), largest_gap(*file_));
+      Runs runs(direct ? 0 : largest_gap(*file_),
+                [&](std::uint64_t offset, std::uint64_t, std::uint64_t bytes) {
+                  requests += file_->requests_for(offset, bytes);
+                });
+      pieces_.for_each(range, lanes, [&](const TiffPiece& piece, const std::string& reason) {
+        if (!reason.empty()) return false;
+        if (piece.bytes > 0)
+          runs.add(piece.offset, direct ? position_of(piece, range, window) : packing.place(piece),
+                   piece.bytes);
+        return true;
+      });
+      runs.flush();
+    }
+  return requests;
+}
+
+std::optional<RemoteReading> TiffSource::remote() const {
+  if (file_->traffic() == nullptr) return std::nullopt;
+  return RemoteReading{file_->traffic(), planned_requests_};
 }
 
 // What is held
@@ -284,9 +320,12 @@ std::uint64_t TiffSource::local_bytes() const {
 
 std::uint64_t TiffSource::standing_bytes() const {
   const Georeferencing& geo = info().georeferencing;
-  std::uint64_t bytes = sizeof(*this) + file_->path().capacity() + info().tags.capacity() * sizeof(RawTag) +
-                        info().extra_samples.capacity() * 2 + dropped_tags().capacity() * 2 +
+  std::uint64_t bytes = sizeof(*this) + file_->standing_bytes() + file_->path().capacity() +
+                        info().tags.capacity() * sizeof(RawTag) + info().extra_samples.capacity() * 2 +
+                        dropped_tags().capacity() * 2 +
                         layout().decode.jpeg_tables.capacity() + layout().chosen_planes.capacity() * 4;
+  for (const Partition* axis : {&grid_.rows, &grid_.cols})
+    if (axis->is_ragged()) bytes += 2 * sizeof(std::uint64_t) * axis->count();
   for (const RawTag& tag : info().tags) bytes += tag.bytes.capacity();
   bytes += info().metadata.capacity() * sizeof(MetadataItem);
   for (const MetadataItem& item : info().metadata)
@@ -316,30 +355,34 @@ Buffer TiffSource::fetch_direct(const Window& window, const TiffPieceRange& rang
                                 const Context& context) const {
   Buffer buffer = context.buffer(bytes_of_window(window) + fetch_room_);
   buffer.resize(bytes_of_window(window));
-  const std::uint64_t plane_bytes = window.height * pieces_.row_bytes();
   const std::size_t sample_bytes = bytes_of(info().type);
   std::array<std::byte, largest_sample_bytes> fill = fill_;  // decode swaps the block as a whole
   if (swapped_bytes() > 0) swap_samples(fill, swapped_bytes());
 
   StrileLanes lanes(*file_, layout(), 1);
-  RunReader reader(*file_, buffer, 0);
+  RunReader reader(*file_, buffer, 0, context.stop());
   pieces_.for_each(range, lanes, [&](const TiffPiece& piece, const std::string& reason) {
     if (!reason.empty()) pieces_.fail("read", piece, reason);
-    const std::uint64_t position =
-        piece.plane * plane_bytes + (piece.row - range.row) * pieces_.height() * pieces_.row_bytes();
+    const std::uint64_t position = position_of(piece, range, window);
     if (piece.bytes > 0)
       reader.add(piece.offset, position, piece.bytes);
     else
       fill_with(buffer.data() + position, pieces_.raw_bytes(piece.row), fill.data(), sample_bytes);
     return true;
   });
-  reader.flush();
+  reader.finish();
   return buffer;
+}
+
+/// Where a piece of a chunk that is fetched as its block goes.
+std::uint64_t TiffSource::position_of(const TiffPiece& piece, const TiffPieceRange& range,
+                                      const Window& window) const {
+  return (piece.plane * window.height + (piece.row - range.row) * pieces_.height()) * pieces_.row_bytes();
 }
 
 Buffer TiffSource::fetch_packed(const TiffPieceRange& range, const Context& context) const {
   StrileLanes lanes(*file_, layout(), 1);
-  Packing measured(pieces_.count(range));
+  Packing measured(pieces_.count(range), largest_gap(*file_));
   pieces_.for_each(range, lanes, [&](const TiffPiece& piece, const std::string& reason) {
     if (!reason.empty()) pieces_.fail("read", piece, reason);
     if (piece.bytes > 0) measured.place(piece);
@@ -348,8 +391,8 @@ Buffer TiffSource::fetch_packed(const TiffPieceRange& range, const Context& cont
 
   Buffer buffer = context.buffer(measured.size() + fetch_room_);
   buffer.resize(measured.size());
-  Packing packing(pieces_.count(range));
-  RunReader reader(*file_, buffer, largest_gap);
+  Packing packing(pieces_.count(range), largest_gap(*file_));
+  RunReader reader(*file_, buffer, largest_gap(*file_), context.stop());
   std::byte* table = buffer.data();
   pieces_.for_each(range, lanes, [&](const TiffPiece& piece, const std::string& reason) {
     TableEntry entry{0, piece.bytes};
@@ -357,11 +400,10 @@ Buffer TiffSource::fetch_packed(const TiffPieceRange& range, const Context& cont
     if (!reason.empty() || packing.size() > measured.size())
       pieces_.fail("read", piece, "the file was changed while it was read");
     if (piece.bytes > 0) reader.add(piece.offset, entry.position, entry.bytes);
-    std::memcpy(table, &entry, sizeof entry);
-    table += sizeof entry;
+    std::memcpy(table + pieces_.number_in(range, piece) * sizeof entry, &entry, sizeof entry);
     return true;
   });
-  reader.flush();
+  reader.finish();
   return buffer;
 }
 

@@ -11,6 +11,7 @@
 
 #include "framework/file.hpp"
 #include "nodes/raster/chunk_source.hpp"
+#include "nodes/stores/http_options.hpp"
 #include "nodes/tiff/tiff_info.hpp"
 #include "nodes/tiff/tiff_pieces.hpp"
 
@@ -19,7 +20,7 @@ namespace weir {
 struct TiffReadOptions {
   /// Size of a chunk in pixels, rounded up to whole tiles or strips of the file. An axis that is left open
   /// grows until a chunk has 256 KiB of pixels: columns first, because the tiles of a row lie side by side in
-  /// the file.
+  /// the file. Of a remote file up to 4 MiB of pixels lie side by side in a chunk: what one request brings.
   std::optional<std::uint64_t> chunk_height = std::nullopt, chunk_width = std::nullopt;
   /// The most bytes that the pixels of a chunk, or of one tile or strip, may take. Chunks are made smaller to
   /// keep it; where a single tile or compressed strip is larger, the file is refused. The default is a guard
@@ -27,6 +28,11 @@ struct TiffReadOptions {
   std::uint64_t max_chunk_bytes = std::uint64_t{2} << 30;
   /// Number of the directory (image) in the file's main chain.
   unsigned directory = 0;
+  /// The part that will be read, in pixels of the directory; nothing: all of it. Chunks are laid out from its first tile
+  /// on, and those outside are neither looked up nor read: asking for one is a usage Error.
+  std::optional<Window> window = std::nullopt;
+  /// How the file is read where the path is a URL.
+  HttpOptions http = {};
   /// Codecs that may occur beside ours, by their Compression tag.
   std::vector<std::shared_ptr<const CustomCodec>> codecs = {};
   /// Whether float16 samples stay what they are, instead of becoming float32.
@@ -51,6 +57,7 @@ class TiffSource : public ChunkSource {
   /// Reads the directory and, to know fetch_bytes(), once through the offset and byte count arrays. Throws
   /// Error. A tile or strip whose place in the file is impossible is an Error of its chunk's fetch, naming
   /// it.
+  /// A path may be a URL: see open_readable.
   explicit TiffSource(const std::string& path, const TiffReadOptions& options = {},
                       FileSystem& files = FileSystem::real());
   /// The same of a file that is open already; several sources may share one.
@@ -68,8 +75,15 @@ class TiffSource : public ChunkSource {
 
   /// From now on, buffers that fetch gives have room for `bytes` more behind their size. Before the source is shared.
   void reserve_in_fetch(std::uint64_t bytes);
+  /// The pixels that can be read: those of all tiles or strips that the window touches.
+  Window covered() const;
+  /// Of a chunk, in pixels; those at the edges may be smaller.
+  std::uint64_t chunk_height() const { return group_rows_ * pieces_.height(); }
+  std::uint64_t chunk_width() const { return group_cols_ * pieces_.width(); }
 
   std::uint64_t fetch_bytes() const override { return BufferPool::charge(largest_fetch_ + fetch_room_); }
+  std::uint64_t block_bytes() const override;
+  std::optional<RemoteReading> remote() const override;
   std::uint64_t local_bytes() const override;
   std::uint64_t standing_bytes() const override;
   std::unique_ptr<Local> make_local(const Scratch& scratch) const override;
@@ -87,13 +101,16 @@ class TiffSource : public ChunkSource {
  private:
   class ThreadLocal;
 
+  void choose_window(const TiffReadOptions& options);
   void choose_grid(const TiffReadOptions& options);
   std::uint64_t group_bytes(std::uint64_t piece_rows, std::uint64_t piece_cols) const;
   std::uint64_t largest_fetch() const;
+  std::uint64_t count_requests() const;
 
   TiffPieceRange pieces_of(ChunkIndex chunk) const;
   std::uint64_t bytes_of_window(const Window& window) const;
   bool is_direct(const Window& window) const;
+  std::uint64_t position_of(const TiffPiece& piece, const TiffPieceRange& range, const Window& window) const;
   bool needs_piece_scratch() const;
   std::uint32_t swapped_bytes() const;
 
@@ -110,9 +127,11 @@ class TiffSource : public ChunkSource {
   TiffImage image_;
   TiffPieces pieces_;
   ChunkGrid grid_;
+  TiffPieceRange wanted_;                             // pieces that the window touches, or all
   std::uint64_t group_rows_ = 1, group_cols_ = 1;     // pieces of a chunk
+  ChunkIndex first_chunk_, chunks_end_;               // those that hold the wanted pieces
   std::array<std::byte, largest_sample_bytes> fill_;  // a sample of a sparse piece, in machine order
-  std::uint64_t largest_fetch_ = 0, fetch_room_ = 0;
+  std::uint64_t largest_fetch_ = 0, fetch_room_ = 0, planned_requests_ = 0;
 };
 
 }  // namespace weir

@@ -4,6 +4,7 @@
 
 #include "framework/error.hpp"
 #include "nodes/raster/metadata.hpp"
+#include "nodes/stores/url.hpp"
 
 namespace weir::command {
 namespace {
@@ -45,6 +46,9 @@ GraphNode source_of(const InputOptions& input) {
     if (!input.max_fetch.empty()) set(node, "max_fetch", input.max_fetch);
     if (!input.chunk.empty()) set(node, "chunk", input.chunk);
     set_view(node, input);
+    if (input.http.timeout) set(node, "timeout", fmt::format("{}", *input.http.timeout));
+    if (input.http.retries) set(node, "retries", std::to_string(*input.http.retries));
+    if (input.http.requests) set(node, "requests", std::to_string(*input.http.requests));
     return node;
   }
   InputOptions whole;
@@ -84,7 +88,7 @@ GraphFile graph_of(const CommonOptions& common, const std::string& help) {
 
 GraphFile convert_as_graph(const InputOptions& input, const std::string& output,
                            const WriteGeotiffOptions& options, const CommonOptions& common) {
-  GraphFile graph = graph_of(common, fmt::format("weir convert {} {}", input.path, output));
+  GraphFile graph = graph_of(common, fmt::format("weir convert {} {}", shown_path(input.path), output));
   GraphNode cut = node_of("cut", "cut_tiles", "assemble");
   if (options.strip_rows)
     set(cut, "strip", std::to_string(*options.strip_rows));
@@ -127,7 +131,7 @@ GraphFile convert_as_graph(const InputOptions& input, const std::string& output,
 }
 
 GraphFile read_as_graph(const InputOptions& input, const std::string& output, const CommonOptions& common) {
-  GraphFile graph = graph_of(common, fmt::format("weir read {} --output {}", input.path, output));
+  GraphFile graph = graph_of(common, fmt::format("weir read {} --output {}", shown_path(input.path), output));
   GraphNode cut = node_of("cut", "cut_tiles", "assemble");
   set(cut, "strip", "1");
   GraphNode copy = node_of("copy", "compress_tiles", "cut");

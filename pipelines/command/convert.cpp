@@ -6,6 +6,7 @@
 
 #include "framework/error.hpp"
 #include "nodes/raster/metadata.hpp"
+#include "nodes/stores/url.hpp"
 #include "pipelines/command/as_graph.hpp"
 #include "pipelines/command/commands.hpp"
 #include "pipelines/command/options.hpp"
@@ -162,7 +163,7 @@ Action add_convert(CLI::App& app, bool explain) {
       return;
     }
     RunFiles files(options->common, options->output,
-                   fmt::format("weir convert {} {}", options->input.path, options->output));
+                   fmt::format("weir convert {} {}", shown_path(options->input.path), options->output));
     write_as.graph.recording = files.recording();
     const std::shared_ptr<const ChunkSource> source = options->input.open();
     GeotiffWrite write(source, options->output, write_as);

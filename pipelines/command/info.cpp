@@ -5,9 +5,11 @@
 
 #include "framework/bytes.hpp"
 #include "nodes/raster/geo_description.hpp"
+#include "nodes/stores/open_file.hpp"
 #include "nodes/tiff/tiff_images.hpp"
 #include "nodes/tiff/tiff_source.hpp"
 #include "pipelines/command/commands.hpp"
+#include "pipelines/command/http_settings.hpp"
 #include "pipelines/command/sample_text.hpp"
 
 namespace weir::command {
@@ -29,8 +31,9 @@ std::string elsewhere(const TiffPlace& place, const std::string& path) {
 }
 
 /// The other directories of the file that have to do with this image, and how many images there are.
-void print_images(const std::string& path, unsigned directory) {
-  const TiffPages pages = read_tiff_pages(std::make_shared<const InputFile>(path));
+void print_images(const std::shared_ptr<const ReadableFile>& file, unsigned directory) {
+  const std::string& path = file->path();
+  const TiffPages pages = read_tiff_pages(file);
   if (pages.size() > 1) fmt::print("  images       {} in this file\n", pages.size());
   for (const TiffPage& page : pages) {
     const TiffLevel& full = page.levels.front();
@@ -49,13 +52,14 @@ void print_images(const std::string& path, unsigned directory) {
   }
 }
 
-void print_info(const std::string& path, unsigned directory) {
+void print_info(const std::string& path, unsigned directory, const HttpOptions& http) {
   TiffReadOptions read;
   read.directory = directory;
-  const TiffSource source(path, read);
+  const std::shared_ptr<const ReadableFile> file = open_readable(path, http);
+  const TiffSource source(file, read);
   const RasterInfo& info = source.info();
   const TiffLayout& layout = source.layout();
-  fmt::print("{}: {}\n", path, format_bytes(source.file().size()));
+  fmt::print("{}: {}\n", source.file().path(), format_bytes(source.file().size()));
   fmt::print("  size         {} x {} pixels (width x height)\n", info.width, info.height);
   fmt::print("  samples      {} x {} per pixel{}{}\n", info.samples, name_of(info.type),
              layout.planes > 1 ? ", in planes" : "", stored_as(layout));
@@ -75,7 +79,12 @@ void print_info(const std::string& path, unsigned directory) {
   }
   fmt::print("  read as      {} chunks of up to {} x {} pixels\n", source.grid().count(),
              source.grid().rows.largest(), source.grid().cols.largest());
-  print_images(path, directory);
+  if (const std::optional<RemoteReading> remote = source.remote()) {
+    const TrafficCount so_far = remote->traffic->total();
+    fmt::print("  requests     {} and {} so far; {} for all chunks\n", so_far.requests,
+               format_bytes(so_far.bytes), remote->planned_requests);
+  }
+  print_images(file, directory);
 }
 
 }  // namespace
@@ -84,14 +93,16 @@ Action add_info(CLI::App& app) {
   struct InfoOptions {
     std::string path;
     unsigned directory = 0;
+    HttpSettings http;
   };
   auto options = std::make_shared<InfoOptions>();
   CLI::App* info = app.add_subcommand("info", "Say what is in a TIFF file");
-  info->add_option("FILE", options->path, "A TIFF file")->required();
+  info->add_option("FILE", options->path, "A TIFF file or its URL")->required();
   info->add_option("--directory", options->directory, "Which image of a file with several, from 0")
       ->option_text("N");
+  options->http.add_to(*info);
   return [options, info](const std::stop_token&) {
-    if (info->parsed()) print_info(options->path, options->directory);
+    if (info->parsed()) print_info(options->path, options->directory, options->http.options());
   };
 }
 

@@ -16,6 +16,7 @@
 #include "nodes/raster/select_source.hpp"
 #include "nodes/raster/terrain_source.hpp"
 #include "nodes/raster/window_source.hpp"
+#include "nodes/stores/url.hpp"
 #include "nodes/tiff/open_tiff.hpp"
 
 namespace weir::command {
@@ -128,7 +129,8 @@ ProgressStyle CommonOptions::progress_style() const {
 }
 
 void InputOptions::add_to(CLI::App& app) {
-  app.add_option("IN", path, "A TIFF file, or terrain:WIDTHxHEIGHT[:TYPE] for a made-up elevation model")
+  app.add_option("IN", path,
+                 "A TIFF file or its URL, or terrain:WIDTHxHEIGHT[:TYPE] for a made-up\nelevation model")
       ->required();
   auto* part = app.add_option("--window", window, "Only this part, in pixels")->option_text("X,Y,W,H");
   app.add_option("--bbox", bbox, "Only the pixels that touch this box of the raster's CRS")
@@ -161,6 +163,7 @@ void InputOptions::add_to(CLI::App& app) {
                "Apply the scale and offset that the file has for each sample (default type: floats)")
       ->excludes(scaled)
       ->excludes(shifted);
+  http.add_to(app);
 }
 
 SourceView InputOptions::view() const {
@@ -188,6 +191,8 @@ std::shared_ptr<const ChunkSource> InputOptions::open() const {
     if (!max_chunk.empty()) options.max_chunk_bytes = parse_bytes(max_chunk);
     if (!max_fetch.empty()) options.max_fetched_bytes = parse_bytes(max_fetch);
     options.keep_half = type == "float16";
+    options.http = http.options();
+    options.part = [this](const RasterInfo& whole) { return part_window(whole, window, bbox); };
     if (!chunk.empty()) {
       const Size size = parse_size("--chunk", chunk);
       options.chunk_height = size.height;
@@ -234,7 +239,7 @@ std::string InputOptions::repeat_of(const ChunkSource& opened, const std::string
   } catch (const Error&) {
     return "";
   }
-  std::string words = "weir read " + shell_word(path);
+  std::string words = "weir read " + shell_word(shown_path(path));
   if (directory > 0) words += fmt::format(" --directory {}", directory);
   if (overview > 0) words += fmt::format(" --overview {}", overview);
   words += fmt::format(" --window {},{},{},{}", part.col, part.row, part.width, part.height);
@@ -325,6 +330,8 @@ void tell(const RunReport& report, const std::string& what) {
   if (report.source_chunks > 0)
     fmt::print("  source: {} chunks, {} read, {:.2f} reads per chunk\n", report.source_chunks,
                report.source_reads, report.reads_per_chunk());
+  if (report.requests > 0)
+    fmt::print("  network: {} requests, {}\n", report.requests, format_bytes(report.fetched_bytes));
   fmt::print("  engine: {}, {} compute thread{}, {:.2f} s of CPU, at most {} units in flight\n",
              report.engine, report.threads_seen, report.threads_seen == 1 ? "" : "s", report.cpu_seconds,
              report.most_units_in_flight);

@@ -15,6 +15,7 @@
 #include "framework/recording.hpp"
 #include "nodes/raster/chunk_source.hpp"
 #include "nodes/raster/source_view.hpp"
+#include "pipelines/command/http_settings.hpp"
 
 namespace weir::command {
 
@@ -42,13 +43,14 @@ struct InputOptions {
   bool unscale = false;
   /// Of the values that are cast or scaled; set by the commands, which have an option of that name.
   std::string nodata;
+  HttpSettings http;
 
   void add_to(CLI::App& app);
   /// Whether values change on their way, for all that is known without the file.
   bool converts() const { return !type.empty() || scale || offset || unscale; }
   /// What is wanted of the input. Throws a usage Error.
   SourceView view() const;
-  /// A TIFF file, or "terrain:WIDTHxHEIGHT[:type]"; a part of it where a window was given.
+  /// A TIFF file or URL, or "terrain:WIDTHxHEIGHT[:type]"; a part of it where a window was given.
   std::shared_ptr<const ChunkSource> open() const;
   /// The command that reads just one chunk of what open() gave, from the name of an item ("chunk (3, 4)"); empty for
   /// other items, and for what is no file.

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "framework/error.hpp"
+#include "nodes/stores/url.hpp"
 #include "pipelines/command/as_graph.hpp"
 #include "pipelines/command/commands.hpp"
 #include "pipelines/command/options.hpp"
@@ -49,7 +50,7 @@ Action add_read(CLI::App& app) {
     run.stop = stop;
     run.progress = progress_printer(options->common.progress_style(), stderr);
     RunFiles files(options->common, options->output,
-                   fmt::format("weir read {} --output {}", options->input.path, options->output));
+                   fmt::format("weir read {} --output {}", shown_path(options->input.path), options->output));
     write.graph.recording = files.recording();
     const std::shared_ptr<const ChunkSource> source = options->input.open();
     run.on_failure =
