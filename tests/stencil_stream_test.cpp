@@ -25,38 +25,6 @@ std::vector<Chunking> chunkings(const RasterInfo& info) {
           {"ragged on both axes", {ragged_pieces(info.height, 40), ragged_pieces(info.width, 60)}}};
 }
 
-/// What ran, and what was promised beforehand.
-struct Outcome {
-  std::uint64_t computed = 0, planned_reads = 0;
-  bool is_each_once = false, has_spool = false;
-  RunReport report;
-  Plan plan;
-};
-
-Outcome write_counted(const std::shared_ptr<const ChunkSource>& inner, const std::string& path,
-                      const WriteGeotiffOptions& options) {
-  const auto source = std::make_shared<const WatchedSource>(inner);
-  GeotiffWrite write(source, path, options);
-  Outcome outcome;
-  outcome.planned_reads = write.plan().bands->reads();
-  outcome.has_spool = write.plan().spool.has_value();
-  outcome.plan = write.graph().plan();
-  const std::string explained = write.explain();
-  const std::uint64_t said = said_number(explained, "reads");
-  outcome.report = write.run();
-  outcome.computed = source->total();
-  const std::vector<unsigned> counts = source->counts();
-  outcome.is_each_once = std::all_of(counts.begin(), counts.end(), [](unsigned n) { return n == 1; });
-  CHECK(said == outcome.computed);  // explain said so before the run
-  if (outcome.has_spool)
-    CHECK(said_number(explained, "spool") == outcome.planned_reads - inner->grid().count());
-  CHECK(outcome.report.source_reads == outcome.computed);
-  CHECK(outcome.report.peak_payload <= options.graph.memory);
-  CHECK(outcome.report.peak_payload <= outcome.plan.peak);
-  CHECK(outcome.report.peak_leased <= outcome.plan.peak);
-  return outcome;
-}
-
 TEST_CASE(
     "a stencil computes each source chunk once at every budget, tiled and stripped, whatever the chunks") {
   const Raster raster = made_raster(139, 1210, SampleType::float32);
@@ -227,6 +195,19 @@ WriteGeotiffOptions wide_slope(const Wide& wide) {
   return options;
 }
 
+/// Piece by piece: at full size they have 1.3 GB each.
+bool are_same(const std::string& a, const std::string& b) {
+  const InputFile one(a), other(b);
+  if (one.size() != other.size()) return false;
+  Bytes mine(4 * mebibyte), theirs(4 * mebibyte);
+  for (std::uint64_t at = 0; at < one.size(); at += mine.size()) {
+    const std::size_t count = one.read_at(at, mine);
+    if (other.read_at(at, theirs) != count || std::memcmp(mine.data(), theirs.data(), count) != 0)
+      return false;
+  }
+  return true;
+}
+
 void check_wide(const Wide& wide, std::uint64_t much_memory) {
   const TemporaryFolder folder;
   const auto source = wide_source(wide);
@@ -242,13 +223,13 @@ void check_wide(const Wide& wide, std::uint64_t much_memory) {
   const Outcome loose = write_counted(source, folder / "loose.tif", ample);
   CHECK_FALSE(loose.has_spool);
   CHECK(loose.is_each_once);
-  CHECK(file_bytes(folder / "tight.tif") == file_bytes(folder / "loose.tif"));
+  CHECK(are_same(folder / "tight.tif", folder / "loose.tif"));
   WriteGeotiffOptions again = wide_slope(wide);
   again.spool = "none";
   const Outcome reread = write_counted(source, folder / "again.tif", again);
   CHECK(reread.computed == reread.planned_reads);
   CHECK(reread.computed > source->grid().count());
-  CHECK(file_bytes(folder / "again.tif") == file_bytes(folder / "loose.tif"));
+  CHECK(are_same(folder / "again.tif", folder / "loose.tif"));
 }
 
 TEST_CASE("a wide raster under a 3 x 3 stencil is read once in a budget that holds no band of it") {
@@ -267,33 +248,6 @@ TEST_CASE("200,000 x 2,000 float32 under a 3 x 3 stencil is read once in 64 MiB 
   for (const std::uint64_t chunk : {256U, 512U}) {
     const Wide wide{2000, 200000, 256, chunk, 64 * mebibyte};
     check_wide(wide, 4096 * mebibyte);
-  }
-}
-
-TEST_CASE("no compute materialises more source bytes than the budget") {
-  const Raster raster = made_raster(600, 900, SampleType::float32);
-  const TemporaryFolder folder;
-  for (const std::uint64_t chunk : {64U, 200U, 900U}) {
-    const auto source = function_of(raster, {Partition(600, chunk), Partition(900, chunk)});
-    WriteGeotiffOptions options;
-    options.tile_height = options.tile_width = 64;
-    options.overwrite = true;
-    options.graph = {.threads = 2};
-    options.kernels = {weighted_sum(2)};
-    const std::uint64_t smallest = smallest_budget(source, options);
-    for (const std::uint64_t memory : budget_ladder(smallest)) {
-      CAPTURE(chunk);
-      CAPTURE(memory);
-      options.kernels = {weighted_sum(2)};
-      options.graph.memory = memory;
-      const GeotiffWrite write(source, folder / "out.tif", options);
-      const BandPlan& plan = *write.plan().bands;
-      std::uint64_t most = 0;
-      for (std::uint64_t i = 0; i < plan.units(); ++i)
-        most = std::max(most, plan.carried_bytes(plan.unit(i)) + plan.unit_bytes(plan.unit(i)));
-      CHECK(most <= memory);
-      CHECK(plan.required() == most);
-    }
   }
 }
 
@@ -376,8 +330,7 @@ TEST_CASE(
   CHECK(contains(reason_of([&] { write_geotiff(source, folder / "out.tif", options); }, ErrorKind::usage),
                  "uint8 has no such value"));
   options.kernels = {weighted_sum(2), function_kernel({}, [](const PixelView&, const PixelTarget& out) {
-                       if (out.window.row == 64)
-                         throw std::runtime_error("no such luck");
+                       if (out.window.row == 64) throw std::runtime_error("no such luck");
                      })};
   for (const unsigned threads : {1U, 2U}) {
     options.graph.threads = threads;
@@ -390,78 +343,6 @@ TEST_CASE(
       CHECK(contains(error.item(), "tiles (2, "));
     }
     CHECK(folder.names().empty());
-  }
-}
-
-TEST_CASE("a source without chunks goes by rows of tiles, whose chunks are capped, and is read once") {
-  RasterInfo info;
-  info.height = 700;
-  info.width = 500;
-  info.type = SampleType::float32;
-  CHECK(unchunked_grid(info).rows.largest() == 256);
-  CHECK(unchunked_grid(info).cols.count() == 1);
-  RasterInfo wide = info;
-  wide.width = 200000;
-  const ChunkGrid cut = unchunked_grid(wide);
-  CHECK(cut.rows.largest() * cut.cols.largest() * 4 == unchunked_bytes);
-  CHECK(unchunked_grid(wide, 64).rows.largest() == 64);
-  wide.samples = 60000;  // one column of tiles passes the cap
-  CHECK(unchunked_grid(wide).cols.largest() * 256 * 4 * 60000 <=
-        std::max<std::uint64_t>(unchunked_bytes, 256 * 4 * 60000));
-
-  const Raster raster = made_raster(700, 500, SampleType::float32);
-  const auto each = each_sample(raster.info, [&](std::uint64_t row, std::uint64_t col, std::uint32_t) {
-    float value;
-    std::memcpy(&value, raster.pixels.data() + (row * 500 + col) * 4, sizeof value);
-    return value;
-  });
-  const auto source = std::make_shared<const FunctionSource>(raster.info, each);
-  const TemporaryFolder folder;
-  WriteGeotiffOptions options;
-  options.codec.id = CodecId::none;
-  options.predictor = Predictor::none;
-  options.overwrite = true;
-  options.graph.threads = 2;
-  const Bytes right = one_piece_file(raster, options);
-  options.graph.memory = smallest_budget(source, options);
-  const GeotiffWrite write(source, folder / "out.tif", options);
-  CHECK(write.plan().bands->band_tiles() == 1);
-  CHECK(write_counted(source, folder / "out.tif", options).is_each_once);
-  CHECK(file_bytes(folder / "out.tif") == right);
-}
-
-TEST_CASE(
-    "NaN becomes the nodata value behind a stencil, too, band by band as in one piece, without a band's "
-    "copy") {
-  Raster raster = made_raster(500, 300, SampleType::float32);
-  const float nan = std::numeric_limits<float>::quiet_NaN();
-  for (std::size_t i = 0; i < raster.pixels.size() / 4; i += 37)
-    std::memcpy(raster.pixels.data() + i * 4, &nan, sizeof nan);
-  const TemporaryFolder folder;
-  WriteGeotiffOptions options;
-  options.tile_height = options.tile_width = 64;
-  options.codec.id = CodecId::zstd;
-  options.predictor = Predictor::floating_point;
-  options.nodata = "-9999";
-  options.overwrite = true;
-  for (const bool has_kernel : {false, true}) {
-    const auto source = function_of(raster, {Partition(500, 64), Partition(300, 300)});
-    Raster computed;
-    computed.info = raster.info;
-    computed.pixels = raster.pixels;
-    options.kernels.clear();
-    if (has_kernel) computed = computed_whole(*weighted_sum(1), raster);
-    const Bytes right = one_piece_file(computed, options);
-    if (has_kernel) options.kernels = {weighted_sum(1)};
-    options.graph = {.threads = 2};
-    options.graph.memory = smallest_budget(source, options) * 2;
-    if (has_kernel) options.kernels = {weighted_sum(1)};
-    const Outcome outcome = write_counted(source, folder / "out.tif", options);
-    CHECK(file_bytes(folder / "out.tif") == right);
-    // The source's blocks are what a band holds; nothing else of its size is taken by the nodes behind.
-    for (std::size_t i = 0; i < outcome.plan.bytes.size(); ++i)
-      if (outcome.report.nodes[i].name == "assemble" || outcome.report.nodes[i].name == "cut")
-        CHECK(outcome.plan.bytes[i] == 0);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -79,6 +80,38 @@ inline std::vector<std::uint64_t> budget_ladder(std::uint64_t smallest) {
           5 * smallest,
           10 * smallest,
           256 * mebibyte};
+}
+
+/// What ran, and what was promised beforehand: write_counted checks the one against the other.
+struct Outcome {
+  std::uint64_t computed = 0, planned_reads = 0;
+  bool is_each_once = false, has_spool = false;
+  RunReport report;
+  Plan plan;
+};
+
+inline Outcome write_counted(const std::shared_ptr<const ChunkSource>& inner, const std::string& path,
+                             const WriteGeotiffOptions& options) {
+  const auto source = std::make_shared<const WatchedSource>(inner);
+  GeotiffWrite write(source, path, options);
+  Outcome outcome;
+  outcome.planned_reads = write.plan().bands->reads();
+  outcome.has_spool = write.plan().spool.has_value();
+  outcome.plan = write.graph().plan();
+  const std::string explained = write.explain();
+  const std::uint64_t said = said_number(explained, "reads");
+  outcome.report = write.run();
+  outcome.computed = source->total();
+  const std::vector<unsigned> counts = source->counts();
+  outcome.is_each_once = std::all_of(counts.begin(), counts.end(), [](unsigned n) { return n == 1; });
+  CHECK(said == outcome.computed);  // explain said so before the run
+  if (outcome.has_spool)
+    CHECK(said_number(explained, "spool") == outcome.planned_reads - inner->grid().count());
+  CHECK(outcome.report.source_reads == outcome.computed);
+  CHECK(outcome.report.peak_payload <= options.graph.memory);
+  CHECK(outcome.report.peak_payload <= outcome.plan.peak);
+  CHECK(outcome.report.peak_leased <= outcome.plan.peak);
+  return outcome;
 }
 
 }  // namespace weir::pipeline_test
