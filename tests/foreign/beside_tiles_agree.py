@@ -51,6 +51,22 @@ def statistics_differ(source, path):
     return problems
 
 
+def masked_statistics_differ(source, path):
+    """The same of a raster with a mask, against numpy: GDAL 3.6.2 measures masked pixels of 8 bits, too."""
+    problems = []
+    golden, new = gdal.Open(str(source)), gdal.Open(str(path))
+    valid = golden.GetRasterBand(1).GetMaskBand().ReadAsArray() > 0
+    for number in range(1, golden.RasterCount + 1):
+        values = golden.GetRasterBand(number).ReadAsArray()[valid].astype("float64")
+        wanted = (values.min(), values.max(), values.mean(), values.std(), float(f"{100 * valid.mean():.4g}"))
+        seen = new.GetRasterBand(number).GetMetadata()
+        for name, a in zip(NAMES, wanted):
+            b = seen.get(f"STATISTICS_{name}")
+            if b is None or abs(a - float(b)) > 1e-12 * abs(a):
+                problems.append(f"band {number}: {name} is {b}, numpy says {a}")
+    return problems
+
+
 def pixels_differ(source, path):
     golden, new = gdal.Open(str(source)), gdal.Open(str(path))
     same = numpy.array_equal(golden.ReadAsArray(), new.ReadAsArray(), equal_nan=golden.GetRasterBand(1).DataType > 5)
@@ -118,7 +134,7 @@ def main():
                      masks_differ(source, path) + pixels_differ(source, path) + tiffinfo_complains(path))
         path = convert(source, "--statistics", "--sparse", *way)
         checks.check(f"a mask, sparse, with statistics {' '.join(way)}",
-                     masks_differ(source, path) + pixels_differ(source, path) + statistics_differ(source, path))
+                     masks_differ(source, path) + pixels_differ(source, path) + masked_statistics_differ(source, path))
     checks.finish()
 
 
