@@ -174,8 +174,7 @@ std::size_t CompressTiles::encode_pixels(const Window& window, std::span<std::by
   if (is_lossy_)
     repeat_edge(raw, window, encoding_.tiles.height - window.row, encoding_.tiles.width - window.col,
                 samples * sample_bytes);
-  apply_predictor(encoding_.predictor, {window.width, samples, sample_bytes}, raw,
-                  span_of(local.row));
+  apply_predictor(encoding_.predictor, {window.width, samples, sample_bytes}, raw, span_of(local.row));
   return local.encoder->encode(raw, out.first(max_tile_bytes_));
 }
 
