@@ -153,6 +153,8 @@ TEST_CASE("overviews and masks in files beside the image are read") {
   CHECK(read(open_tiff(path, overview(1))).pixels == pixels_of(half));
   CHECK(read(open_tiff(path, overview(1))).mask == mask_of(half_mask));
   CHECK(read(open_tiff(path, overview(2))).pixels == pixels_of(quarter));
+  write_file(path + ".ovr", Bytes(20));  // a broken one is in nobody's way
+  CHECK_THROWS_WITH_AS(open_tiff(path, overview(1)), doctest::Contains("a.tif.ovr: it is not a TIFF"), Error);
   Bytes seen(60 * 81, std::byte{0xee}), pixels(60 * 81 * 3);
   read_geotiff(path, {0, 0, 60, 81}, {pixels.data(), interleaved_strides(81, 3, 1), seen.data(), 81});
   CHECK(seen == mask_of(mask));

@@ -76,7 +76,7 @@ std::shared_ptr<const ChunkSource> open_tiff(const std::shared_ptr<const Readabl
     return std::make_shared<const TiffSource>(std::move(bare), std::move(image), options);
   }
   TiffImage image = read_tiff_image(*file, options.directory, options.codecs, options.keep_half);
-  const TiffPages pages = read_tiff_pages(file, files);
+  const TiffPages pages = read_tiff_pages(file, files, options.overview > 0);
   const TiffLevel* level = options.overview > 0 ? &overview_of(pages, file->path(), options)
                                                 : find_level(pages, options.directory);
   std::shared_ptr<const ReadableFile> pixels = file;

@@ -212,8 +212,8 @@ bool masks_all_bands(const ReadableFile& file, std::uint64_t position, std::uint
 }
 
 void add_files_beside(PageBuilder& page, const Found& full, const std::shared_ptr<const ReadableFile>& file,
-                      FileSystem& files) {
-  if (!page.has_overviews())
+                      FileSystem& files, bool overviews_beside) {
+  if (overviews_beside && !page.has_overviews())
     if (const auto beside = open_beside(file->path() + ".ovr", files))
       for (Found& level : Walk(*beside).main_chain()) {
         level.kind |= reduced;  // the first one of other writers
@@ -229,14 +229,15 @@ void add_files_beside(PageBuilder& page, const Found& full, const std::shared_pt
                 fmt::format("it is {} x {} pixels, and the image that it masks is {} x {} (width x height)",
                             masks.front().width, masks.front().height, full.width, full.height));
   for (const Found& level : masks) page.add_mask(beside, level);
-  if (masks.size() > 1) return;
+  if (masks.size() > 1 || !overviews_beside) return;
   if (const auto overviews = open_beside(beside->path() + ".ovr", files))
     for (const Found& level : Walk(*overviews).main_chain()) page.add_mask(overviews, level);
 }
 
 }  // namespace
 
-TiffPages read_tiff_pages(const std::shared_ptr<const ReadableFile>& file, FileSystem& files) {
+TiffPages read_tiff_pages(const std::shared_ptr<const ReadableFile>& file, FileSystem& files,
+                          bool overviews_beside) {
   const std::vector<Found> chain = Walk(*file).main_chain();
   const auto is_image = [&](std::size_t i) {
     return i == 0 || (!chain[i].is_reduced() && !chain[i].is_mask());
@@ -261,7 +262,7 @@ TiffPages read_tiff_pages(const std::shared_ptr<const ReadableFile>& file, FileS
     else
       builders.back().add(chain[i]);
   }
-  if (!file->is_remote()) add_files_beside(builders.front(), chain.front(), file, files);
+  if (!file->is_remote()) add_files_beside(builders.front(), chain.front(), file, files, overviews_beside);
 
   TiffPages pages;
   for (PageBuilder& builder : builders) pages.push_back(builder.take());

@@ -54,9 +54,10 @@ using TiffPages = std::vector<TiffPage>;
 
 /// Looks at all directories of a file, and at those beside it. Throws Error where a directory is linked twice (a loop),
 /// lies beyond the end of the file or overlaps others, and where there are more than 65536: so the time is bounded by the
-/// file's size. Values of tags are not checked: that is for whoever reads the image.
+/// file's size. Values of tags are not checked: that is for whoever reads the image. `overviews_beside`: whether FILE.ovr is
+/// looked at; who reads full resolution need not care whether it is sound.
 TiffPages read_tiff_pages(const std::shared_ptr<const ReadableFile>& file,
-                          FileSystem& files = FileSystem::real());
+                          FileSystem& files = FileSystem::real(), bool overviews_beside = true);
 
 /// The level that is directory `number` of the main chain; nullptr where that is no level of an image.
 const TiffLevel* find_level(const TiffPages& pages, unsigned number);
