@@ -54,10 +54,12 @@ def problems_of(path):
         seen_mask, seen_transform = weir_converted(path, level)
         if seen_transform != transform:
             problems.append(f"level {level}: transform {seen_transform}, GDAL {transform}")
-        if (seen_mask is None) != (mask is None):
-            problems.append(f"level {level}: mask {seen_mask is not None}, GDAL {mask is not None}")
-        elif mask is not None and not numpy.array_equal(seen_mask, mask):
+        # Not 0 is valid. GDAL says that an overview without a mask has one, all valid, where its image has one in a .msk.
+        valid = numpy.ones(pixels.shape[-2:], bool) if mask is None else mask != 0
+        if not numpy.array_equal(numpy.ones(valid.shape, bool) if seen_mask is None else seen_mask != 0, valid):
             problems.append(f"level {level}: masks differ")
+        if seen_mask is None and level == 0 and mask is not None:
+            problems.append("the mask is lost")
     try:  # one more is refused, and says how many there are
         weir_pixels(path, level + 1)
         problems.append(f"there is no overview {level + 1}")
