@@ -159,7 +159,7 @@ TEST_CASE("directories that are linked twice, overlap or lie outside are errors"
   sub.element(330, 1, static_cast<std::uint32_t>(sub.directory()));
   CHECK(contains(error_of_pages(sub.bytes), "linked twice"));
   sub.element(330, 1, sub.get_element(330, 0));
-  CHECK(contains(error_of_pages(sub.bytes), "linked twice"));
+  CHECK(error_of_pages(sub.bytes).empty());  // tifffile names a SubIFD in the tag and in the one before it
   // As many SubIFDs as the file has bytes.
   sub.count(330, 0x7fffffff);
   CHECK(!error_of_pages(sub.bytes).empty());

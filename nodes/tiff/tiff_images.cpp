@@ -55,11 +55,16 @@ class Walk {
       const TiffDirectory directory = step_to(at);
       chain.push_back(found(directory));
       chain.back().number = static_cast<unsigned>(chain.size() - 1);
+      std::unordered_set<std::uint64_t> subs;  // of this image
       for (std::uint64_t i = 0;; ++i) {
         const std::optional<std::uint64_t> first = peek_unsigned(file_, directory, tag_subifds, i);
         if (!first) break;
-        for (std::uint64_t below = *first; below != 0;) {
+        // tifffile links SubIFDs both ways: in the tag, and each to the next.
+        std::unordered_set<std::uint64_t> here;
+        for (std::uint64_t below = *first; below != 0 && (here.contains(below) || !subs.contains(below));) {
           const TiffDirectory sub = step_to(below);
+          here.insert(below);
+          subs.insert(below);
           chain.back().below.push_back(found(sub));
           below = sub.next;
         }
