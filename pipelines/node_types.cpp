@@ -14,6 +14,7 @@ namespace weir {
 
 void add_geotiff_nodes(Registry& registry, const std::vector<std::shared_ptr<const CustomCodec>>& codecs) {
   registry.add(read_tiff_node_type(codecs));
+  registry.add(copy_tiles_node_type());
   registry.add(terrain_node_type());
   registry.add(assemble_bands_node_type());
   registry.add(cut_tiles_node_type());

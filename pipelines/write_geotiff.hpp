@@ -3,17 +3,28 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "framework/graph.hpp"
 #include "nodes/raster/chunk_source.hpp"
 #include "nodes/tiff/geotiff_stream.hpp"
+#include "nodes/tiff/tile_copy.hpp"
 
 namespace weir {
 
-/// How a raster is stored, and with what means. Nodes: plan, fetch, decode, assemble, cut, compress, tif.
+/// Whether the stored tiles of a TIFF that is the source go into the file as they are, where they fit (why_not_copied).
+enum class PassThrough : std::uint8_t {
+  automatic,  ///< where they fit
+  never,
+  required,  ///< a usage Error with the reason where they do not
+};
+
+/// How a raster is stored, and with what means. Nodes: plan, fetch, decode, assemble, cut, compress, tif; where tiles pass
+/// through: plan, fetch, tif.
 struct WriteGeotiffOptions : GeotiffOptions {
   GraphOptions graph;
+  PassThrough pass_through = PassThrough::automatic;
 };
 
 /// A planned write: what explain shows, and what run() runs. The caller keeps the source's outside memory alive.
@@ -28,20 +39,28 @@ class GeotiffWrite {
   std::string explain() const;
   std::string dot() const { return graph_->dot(); }
   const Graph& graph() const { return *graph_; }
-  const StreamPlan& plan() const { return stream_.plan(); }
+  /// Not where tiles pass through: nothing is cut into bands then.
+  const StreamPlan& plan() const { return stream_->plan(); }
+  /// How many stored tiles pass through; nothing where the raster is encoded.
+  std::optional<std::uint64_t> passed_tiles() const;
   /// Once. The file is there, whole, when this returns; otherwise it throws and the target is as it was.
   RunReport run(const RunOptions& run = {});
 
  private:
+  void copy_tiles(std::shared_ptr<const TiffSource> source, const GeotiffOptions& options);
+
   std::shared_ptr<const ChunkSource> source_;
   std::string path_;
   std::shared_ptr<std::atomic<std::uint64_t>> reads_;
   std::unique_ptr<Graph> graph_;
-  GeotiffStream stream_;
+  std::optional<GeotiffStream> stream_;   // either this
+  std::shared_ptr<const TileCopy> copy_;  // or that
+  std::string why_not_copied_;            // where the source is a TIFF, and is encoded
 };
 
 /// Streams a raster of any size to a GeoTIFF in bounded memory. The bytes of the file depend on the source's pixels and
-/// the storage options alone, not on chunks, threads, budget or tokens.
+/// the storage options alone, not on chunks, threads, budget or tokens; but where the tiles of a TIFF pass through, they
+/// are the bytes that it has, whoever encoded them.
 RunReport write_geotiff(std::shared_ptr<const ChunkSource> source, const std::string& path,
                         const WriteGeotiffOptions& options = {}, const RunOptions& run = {});
 

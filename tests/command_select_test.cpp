@@ -62,6 +62,51 @@ TEST_CASE("a terrain is cast and scaled as a file is") {
   CHECK(wrong == 0);
 }
 
+TEST_CASE(
+    "tiles that fit pass through: convert says how many, explain why not, and the printed graph does the "
+    "same") {
+  const TemporaryFolder folder;
+  const std::string first = folder / "first.tif", out = folder / "out.tif", file = folder / "graph.yaml";
+  make_terrain(first, "700x500:int16");
+  const std::vector<std::string> words{"convert", first, out, "--compress", "zstd", "--overwrite"};
+  const auto with = [&](std::vector<std::string> more) {
+    std::vector<std::string> all = words;
+    all.insert(all.end(), more.begin(), more.end());
+    return weir(all);
+  };
+  Ended ended = with({"--bigtiff", "yes"});
+  REQUIRE_MESSAGE(ended.code == 0, ended.err);
+  CHECK(contains(ended.out, "tiles passed through: 6\n"));
+  CHECK(pipeline_test::pixels_read_back(out) == pipeline_test::pixels_read_back(first));
+  const Bytes right = file_bytes(out);
+  const Ended printed = with({"--bigtiff", "yes", "--print-graph"});
+  CHECK(contains(printed.out, "copy_tiles"));
+  std::ofstream(file) << printed.out;
+  std::filesystem::remove(out);
+  ended = weir({"run", file});
+  REQUIRE_MESSAGE(ended.code == 0, ended.err);
+  CHECK(file_bytes(out) == right);
+
+  for (const std::vector<std::string>& more : {std::vector<std::string>{"--recompress"},
+                                               {"--level", "5"},
+                                               {"--tile", "128"},
+                                               {"--window", "0,0,700,500"},
+                                               {"--set", "compress.concurrency=1"}}) {
+    ended = with(more);
+    REQUIRE_MESSAGE(ended.code == 0, ended.err);
+    CHECK(!contains(ended.out, "passed through"));
+    const Bytes encoded = file_bytes(out);
+    std::vector<std::string> print = more;
+    print.push_back("--print-graph");
+    std::ofstream(file) << with(print).out;
+    REQUIRE(weir({"run", file}).code == 0);
+    CHECK(file_bytes(out) == encoded);
+  }
+  CHECK(contains(weir({"explain", "convert", first, out, "--compress", "zstd"}).out, "6 pass through"));
+  CHECK(contains(weir({"explain", "convert", first, out}).out,
+                 "recompress  the codec is zstd, and deflate is wanted"));
+}
+
 TEST_CASE("samples, types and scales that do not fit are one sentence, exit 2") {
   const TemporaryFolder folder;
   const std::string in = data("L7_ETMs.tif"), out = folder / "out.tif";

@@ -59,6 +59,7 @@ struct WriteWay {
     options.codec.id = codec;
     options.codec.engine = codec == CodecId::deflate ? DeflateEngine::zlib : DeflateEngine::automatic;
     options.overwrite = overwrite;
+    options.pass_through = PassThrough::never;  // these tests are of decoding and encoding
     options.files = &files;
     options.graph = {.tokens = 3, .threads = engine == Engine::serial ? 1U : 2U, .engine = engine};
     return options;

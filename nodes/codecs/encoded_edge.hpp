@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "framework/node_type.hpp"
 #include "nodes/codecs/compress_tiles.hpp"
 
@@ -10,6 +13,11 @@ struct EncodedEdge : EdgeInfo {
   std::size_t cut = 0;  ///< in the RasterFlow
   RasterInfo info;
   TileEncoding encoding;
+  /// Set where tiles were not encoded here but come stored from a file: there is no cut, and no tile waits.
+  struct Stored {
+    std::uint64_t largest_tile = 0, all_tiles = 0;  ///< bytes
+  };
+  std::optional<Stored> stored = {};
 };
 
 /// tiles ──► encoded. `codecs`: those of plugins, chosen by their names as ours are.

@@ -26,7 +26,7 @@ class WriteRowsInstance : public NodeInstance {
     const auto* in = dynamic_cast<const EncodedEdge*>(inputs.front().get());
     assert(in != nullptr);  // port types were checked
     const TileEncoding& encoding = in->encoding;
-    if (encoding.pads_last_row || encoding.tiles.planes > 1 || encoding.codec.custom ||
+    if (encoding.pads_last_row || encoding.tiles.planes > 1 || encoding.codec.custom || in->stored ||
         encoding.codec.id != CodecId::none || encoding.predictor != Predictor::none || encoding.has_mask ||
         encoding.sparse || encoding.statistics)
       throw Error::usage(

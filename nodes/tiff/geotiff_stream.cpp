@@ -29,21 +29,6 @@ TiffOutputLayout cut_of(const RasterInfo& info, const GeotiffOptions& options) {
   return layout;
 }
 
-/// How the file will be stored, from what the caller asked for and what the raster is.
-TiffOutputLayout layout_of(const RasterInfo& info, const GeotiffOptions& options) {
-  TiffOutputLayout layout = cut_of(info, options);
-  if (options.nodata) replace_nodata(layout.info, *options.nodata);
-  add_metadata(layout.info, options.metadata);
-  layout.info.georeferencing = edited(info, options.georeferencing);
-  layout.codec = options.codec.custom ? static_cast<CodecId>(options.codec.custom->tiff_compression())
-                                      : options.codec.id;
-  layout.predictor = options.predictor.value_or(default_predictor(options.codec, info.type));
-  layout.big = options.big;
-  layout.sparse = options.sparse;
-  layout.statistics = options.statistics;
-  return layout;
-}
-
 TileEncoding encoding_of(const TiffOutputLayout& layout, const CodecSpec& codec) {
   TileEncoding encoding;
   encoding.codec = codec;
@@ -59,6 +44,20 @@ TileEncoding encoding_of(const TiffOutputLayout& layout, const CodecSpec& codec)
 }
 
 }  // namespace
+
+TiffOutputLayout output_layout(const RasterInfo& info, const GeotiffOptions& options) {
+  TiffOutputLayout layout = cut_of(info, options);
+  if (options.nodata) replace_nodata(layout.info, *options.nodata);
+  add_metadata(layout.info, options.metadata);
+  layout.info.georeferencing = edited(info, options.georeferencing);
+  layout.codec = options.codec.custom ? static_cast<CodecId>(options.codec.custom->tiff_compression())
+                                      : options.codec.id;
+  layout.predictor = options.predictor.value_or(default_predictor(options.codec, info.type));
+  layout.big = options.big;
+  layout.sparse = options.sparse;
+  layout.statistics = options.statistics;
+  return layout;
+}
 
 GeotiffStream::GeotiffStream(Graph& graph, const StreamInput& input, std::string path,
                              const GeotiffOptions& options)
@@ -92,7 +91,7 @@ GeotiffStream::GeotiffStream(Graph& graph, const StreamInput& input, std::string
     const std::shared_ptr<EdgeInfo> inputs[] = {edge};
     edge = std::static_pointer_cast<TilesEdge>(kernels_.back()->describe(inputs));
   }
-  layout_ = layout_of(edge->info, options_);
+  layout_ = output_layout(edge->info, options_);
   check(layout_);
   if (layout_.planar_separate && !kernels_.empty())
     throw Error::usage("write", "one plane per sample", "kernels compute all samples of a pixel together");

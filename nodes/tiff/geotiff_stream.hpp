@@ -53,6 +53,9 @@ struct GeotiffOptions {
   FileSystem* files = &FileSystem::real();
 };
 
+/// The file that these options make of such a raster; max_tile_bytes is not known yet. Throws a usage Error.
+TiffOutputLayout output_layout(const RasterInfo& info, const GeotiffOptions& options);
+
 /// The ends of a graph that streams a raster to a GeoTIFF: the source of chunk requests, and everything behind the
 /// chunks. What lies between is the caller's: nodes that make one DecodedChunk of each ChunkRequest, whose block
 /// covers the chunk's window in the raster's sample type, and which pass requests for no chunk through.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 #include <limits>
+#include <optional>
 
 #include "framework/error.hpp"
 
@@ -35,10 +36,12 @@ TiffFront::TiffFront(std::span<const TiffOutputLayout> layouts, bool big) : is_b
     image.offsets = image.directory.array(offsets_tag(layouts[i]));
     image.byte_counts = image.directory.array(byte_counts_tag(layouts[i]));
     const std::uint64_t count = image.offsets.count;
-    if (largest_ > largest_file || image.max_tile_bytes > (largest_file - largest_) / count)
+    const std::optional<std::uint64_t> known = layouts[i].all_tile_bytes;
+    if (largest_ > largest_file ||
+        (known ? *known > largest_file - largest_ : image.max_tile_bytes > (largest_file - largest_) / count))
       throw Error::usage("write", fmt::format("a TIFF of {} tiles", count),
                          fmt::format("{} bytes each are more than a file can hold", image.max_tile_bytes));
-    largest_ += image.max_tile_bytes * count;
+    largest_ += known ? *known : image.max_tile_bytes * count;
   }
   assert(next_array == data_);
 }

@@ -51,7 +51,8 @@ class WriteInstance : public NodeInstance {
     layout_.codec = encoding.codec.custom ? static_cast<CodecId>(encoding.codec.custom->tiff_compression())
                                           : encoding.codec.id;
     layout_.predictor = encoding.predictor;
-    layout_.max_tile_bytes = encoding.max_tile_bytes();
+    layout_.max_tile_bytes = in->stored ? in->stored->largest_tile : encoding.max_tile_bytes();
+    if (in->stored) layout_.all_tile_bytes = in->stored->all_tiles;
     layout_.max_mask_bytes = encoding.max_mask_bytes();
     layout_.sparse = encoding.sparse;
     layout_.statistics = encoding.statistics;
@@ -63,6 +64,12 @@ class WriteInstance : public NodeInstance {
   }
 
   AnyOutput add_to(Graph& graph, std::span<const AnyOutput> inputs) override {
+    if (layout_.all_tile_bytes) {
+      graph.ordered_sink(name_, inputs.front().as<EncodedTiles>(),
+                         WriteTiff(layout_, path_, overwrite_, files_),
+                         {.lane = Lane::io, .standing_bytes = TiffWriter::standing_bytes(layout_)});
+      return {};
+    }
     const std::shared_ptr<const BandPlan> plan = flow_.bands(0);
     const std::shared_ptr<const TileRuns> runs = flow_.runs(cut_);
     graph.ordered_sink(

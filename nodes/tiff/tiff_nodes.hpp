@@ -12,6 +12,8 @@ namespace weir {
 NodeType read_tiff_node_type(const std::vector<std::shared_ptr<const CustomCodec>>& codecs = {});
 
 /// encoded ──► a file.
+/// Nothing ──► encoded: the tiles of a file as they are stored.
+NodeType copy_tiles_node_type();
 NodeType write_tiff_node_type();
 
 }  // namespace weir

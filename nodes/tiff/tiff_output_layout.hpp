@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "nodes/codecs/codec.hpp"
 #include "nodes/codecs/codec_tags.hpp"
@@ -33,6 +34,8 @@ struct TiffOutputLayout {
   bool statistics = false;           ///< GDAL_METADATA has room for them: see StatisticsText
   CodecTags codec_tags = {};         ///< tags_of the codec and its pieces
   std::uint64_t max_tile_bytes = 0;  ///< bound of one encoded tile: max_encoded_bytes of its raw bytes
+  /// The encoded bytes of all tiles together, where they are known beforehand: tiles that exist already.
+  std::optional<std::uint64_t> all_tile_bytes = {};
 
   TileLayout tiles() const;
 };

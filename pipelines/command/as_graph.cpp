@@ -63,6 +63,17 @@ GraphNode source_of(const InputOptions& input) {
   return node;
 }
 
+/// Whether the command would write the stored tiles. An input that cannot be opened yet is read and encoded.
+bool passes_through(const InputOptions& input, const WriteGeotiffOptions& options) {
+  if (options.pass_through == PassThrough::never) return false;
+  try {
+    const auto tiff = std::dynamic_pointer_cast<const TiffSource>(input.open());
+    return tiff && why_not_copied(*tiff, options).empty();
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 /// Puts --set NODE.concurrency=N where the graph has that node. Throws a usage Error for a node it has not.
 void set_concurrency(GraphFile& graph, const std::map<std::string, unsigned>& concurrency) {
   for (const auto& [name, number] : concurrency) {
@@ -123,9 +134,20 @@ GraphFile convert_as_graph(const InputOptions& input, const std::string& output,
   if (options.overwrite) set(tif, "overwrite", "true");
   for (const auto& [name, value] : to_parameters(options.georeferencing)) set(tif, name, value);
 
-  GraphNode in = source_of(input);
-  if (options.spool != "auto") set(in, "spool", options.spool);
-  graph.nodes = {in, node_of("assemble", "assemble_bands", "in"), cut, compress, tif};
+  if (passes_through(input, options)) {
+    GraphNode copy = node_of("in", "copy_tiles");
+    set(copy, "path", input.path);
+    if (input.directory > 0) set(copy, "directory", std::to_string(input.directory));
+    if (input.overview > 0) set(copy, "overview", std::to_string(input.overview));
+    if (!input.max_fetch.empty()) set(copy, "max_fetch", input.max_fetch);
+    if (!input.samples.empty()) set(copy, "samples", input.samples);
+    tif.inputs = {{"", "in"}};
+    graph.nodes = {copy, tif};
+  } else {
+    GraphNode in = source_of(input);
+    if (options.spool != "auto") set(in, "spool", options.spool);
+    graph.nodes = {in, node_of("assemble", "assemble_bands", "in"), cut, compress, tif};
+  }
   set_concurrency(graph, options.concurrency);
   return graph;
 }

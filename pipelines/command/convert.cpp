@@ -28,7 +28,7 @@ struct ConvertOptions {
   std::optional<double> max_error;
   bool lossless = false;
   std::uint64_t strip = 0;
-  bool sparse = false, statistics = false, dot = false, print_graph = false;
+  bool sparse = false, statistics = false, dot = false, print_graph = false, recompress = false;
 };
 
 Predictor parse_predictor(const std::string& text) {
@@ -76,6 +76,7 @@ WriteGeotiffOptions write_options(const ConvertOptions& options) {
   write.spool = options.spool;
   write.sparse = options.sparse;
   write.statistics = options.statistics;
+  if (options.recompress) write.pass_through = PassThrough::never;
   write.overwrite = options.common.overwrite;
   write.graph = options.common.graph();
   write.concurrency = options.common.concurrency();
@@ -147,6 +148,8 @@ Action add_convert(CLI::App& app, bool explain) {
                     "Measure each band on the way: extremes, mean, deviation in GDAL_METADATA");
   choice("--bigtiff", options->bigtiff, "auto, yes or no", "B", {"auto", "yes", "no"});
   options->place.add_to(*convert);
+  convert->add_flag("--recompress", options->recompress,
+                    "Encode anew, also where the input's tiles fit and could pass through as they are");
   options->common.add_to(*convert);
   if (!explain)
     convert->add_flag("--print-graph", options->print_graph,
@@ -178,7 +181,9 @@ Action add_convert(CLI::App& app, bool explain) {
         files.on_failure([&](const std::string& item) { return options->input.repeat_of(*source, item); });
     const RunReport report = write.run(run);
     files.write(report);
-    if (!options->common.quiet) tell(report, fmt::format("wrote {}", options->output));
+    if (options->common.quiet) return;
+    tell(report, fmt::format("wrote {}", options->output));
+    if (write.passed_tiles()) fmt::print("  tiles passed through: {}\n", *write.passed_tiles());
   };
 }
 
