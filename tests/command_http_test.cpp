@@ -58,6 +58,25 @@ TEST_CASE("convert, read and info take URLs, and make of them what they make of 
   CHECK(contains(plan.out, " for the chunks, each read once, up to 16 at once; 1 so far"));
 }
 
+TEST_CASE(
+    "values that are cast and samples that are chosen on the way from a URL are read as many at once, and "
+    "counted") {
+  Served served;
+  const TemporaryFolder& folder = served.folder;
+  for (const std::vector<std::string>& view :
+       {std::vector<std::string>{"--type", "float64"}, {"--samples", "1,1"}}) {
+    served.server.forget();
+    std::vector<std::string> words{"convert",     served.url, folder / "out.tif",
+                                   "--overwrite", "--report", folder / "report.json"};
+    words.insert(words.end(), view.begin(), view.end());
+    const Ended ended = weir(words);
+    REQUIRE_MESSAGE(ended.code == 0, ended.err);
+    const std::string report = text_of(folder / "report.json");
+    CHECK(json_number(report, "requests") == static_cast<double>(served.server.count()));
+    CHECK(json_number(json_node(report, "fetch"), "concurrency") == 16);
+  }
+}
+
 TEST_CASE("a graph file reads URLs as the command does, with the same settings") {
   Served served;
   const TemporaryFolder& folder = served.folder;
