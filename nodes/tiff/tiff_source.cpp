@@ -259,7 +259,8 @@ std::uint64_t TiffSource::largest_fetch() const {
   if (pieces_.is_cut()) {
     // Not walked: the parts of a strip can be far more than the file has bytes. None is larger than the first.
     const std::uint64_t count = pieces_.count(pieces_of({0, 0}));
-    return std::max(largest, count * (sizeof(TableEntry) + pieces_.raw_bytes(0)) + (count - 1) * largest_gap(*file_));
+    return std::max(largest,
+                    count * (sizeof(TableEntry) + pieces_.raw_bytes(0)) + (count - 1) * largest_gap(*file_));
   }
   StrileLanes lanes(*file_, layout(), walk_lanes);
   for (std::uint64_t row = first_chunk_.row; row < chunks_end_.row; ++row)
@@ -322,8 +323,8 @@ std::uint64_t TiffSource::standing_bytes() const {
   const Georeferencing& geo = info().georeferencing;
   std::uint64_t bytes = sizeof(*this) + file_->standing_bytes() + file_->path().capacity() +
                         info().tags.capacity() * sizeof(RawTag) + info().extra_samples.capacity() * 2 +
-                        dropped_tags().capacity() * 2 +
-                        layout().decode.jpeg_tables.capacity() + layout().chosen_planes.capacity() * 4;
+                        dropped_tags().capacity() * 2 + layout().decode.jpeg_tables.capacity() +
+                        layout().chosen_planes.capacity() * 4;
   for (const Partition* axis : {&grid_.rows, &grid_.cols})
     if (axis->is_ragged()) bytes += 2 * sizeof(std::uint64_t) * axis->count();
   for (const RawTag& tag : info().tags) bytes += tag.bytes.capacity();
