@@ -24,25 +24,28 @@ std::string refused(const TemporaryFolder& folder, int code, const std::vector<s
   return ended.err;
 }
 
-TEST_CASE("help fits 80 columns, and names every option without the parser's own words") {
+TEST_CASE(
+    "help fits a screen of 80 columns, and --help-all names every option, without the parser's own words") {
   for (const std::vector<std::string>& command : {std::vector<std::string>{"--help"},
                                                   {"convert", "--help"},
                                                   {"read", "--help"},
                                                   {"info", "--help"},
                                                   {"explain", "--help"},
-                                                  {"explain", "convert", "--help"}}) {
+                                                  {"explain", "convert", "--help"},
+                                                  {"convert", "--help-all"},
+                                                  {"read", "--help-all"}}) {
     CAPTURE(command.front());
     const Ended ended = weir(command);
     CHECK(ended.code == 0);
     CHECK(ended.err.empty());
     const std::vector<std::string> lines = lines_of(ended.out);
     CHECK(lines.size() > 4);
-    CHECK(lines.size() < 100);
+    if (command.back() == "--help") CHECK(lines.size() <= 50);
     for (const std::string& line : lines) CHECK_MESSAGE(line.size() <= 80, line);
     for (const char* word : {"TEXT", "UINT", "REQUIRED", "Excludes", " ..."})
       CHECK_MESSAGE(!contains(ended.out, word), word);
   }
-  const std::string convert = weir({"convert", "--help"}).out;
+  const std::string convert = weir({"convert", "--help-all"}).out;
   for (const char* option :
        {"--window",  "--chunk",  "--directory",  "--compress", "--level",   "--deflate-engine", "--predictor",
         "--tile",    "--strip",  "--interleave", "--nodata",   "--bigtiff", "--memory",         "--tokens",

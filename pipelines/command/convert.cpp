@@ -9,6 +9,7 @@
 #include "nodes/stores/url.hpp"
 #include "pipelines/command/as_graph.hpp"
 #include "pipelines/command/commands.hpp"
+#include "pipelines/command/help.hpp"
 #include "pipelines/command/options.hpp"
 #include "pipelines/command/place_options.hpp"
 #include "pipelines/write_geotiff.hpp"
@@ -155,6 +156,11 @@ Action add_convert(CLI::App& app, bool explain) {
     convert->add_flag("--print-graph", options->print_graph,
                       "Print this as a graph file for weir run, and do nothing");
   if (explain) convert->add_flag("--dot", options->dot, "Print the graph in the DOT language");
+  keep_in_short_help(*convert,
+                     {"--window",    "--bbox",       "--overview",    "--samples", "--type",    "--compress",
+                      "--level",     "--quality",    "--predictor",   "--tile",    "--strip",   "--nodata",
+                      "--sparse",    "--statistics", "--crs",         "--memory",  "--threads", "--report",
+                      "--overwrite", "--quiet",      "--print-graph", "--dot"});
   return [options, convert, explain](const std::stop_token& stop) {
     if (!convert->parsed()) return;
     check_name(options->output);

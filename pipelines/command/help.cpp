@@ -1,11 +1,14 @@
 #include "pipelines/command/help.hpp"
 
+#include <algorithm>
 #include <sstream>
+#include <utility>
 
 namespace weir::command {
 namespace {
 
 constexpr std::size_t columns = 80;
+const std::string further = "Further options";
 
 }  // namespace
 
@@ -30,6 +33,26 @@ std::string entry(const std::string& name, const std::string& description, std::
     column += word.size();
   }
   return text + "\n";
+}
+
+void keep_in_short_help(CLI::App& command, const std::vector<std::string>& options) {
+  command.set_help_all_flag("--help-all", "Print all options and exit");
+  for (CLI::Option* option : command.get_options()) {
+    const bool is_kept = option == command.get_help_ptr() || option == command.get_help_all_ptr() ||
+                         std::find(options.begin(), options.end(), option->get_name()) != options.end();
+    if (!is_kept && option->nonpositional()) option->group(further);
+  }
+}
+
+std::string HelpFormatter::make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const {
+  shows_all_ = mode == CLI::AppFormatMode::All;
+  return CLI::Formatter::make_help(app, std::move(name), mode);
+}
+
+std::string HelpFormatter::make_group(std::string group, bool is_positional,
+                                      std::vector<const CLI::Option*> options) const {
+  if (group == further && !shows_all_) return "";
+  return CLI::Formatter::make_group(std::move(group), is_positional, std::move(options));
 }
 
 std::string HelpFormatter::make_option(const CLI::Option* option, bool is_positional) const {

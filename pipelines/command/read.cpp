@@ -4,6 +4,7 @@
 #include "nodes/stores/url.hpp"
 #include "pipelines/command/as_graph.hpp"
 #include "pipelines/command/commands.hpp"
+#include "pipelines/command/help.hpp"
 #include "pipelines/command/options.hpp"
 #include "pipelines/write_rows.hpp"
 
@@ -31,6 +32,9 @@ Action add_read(CLI::App& app) {
   options->common.add_to(*read);
   read->add_flag("--print-graph", options->print_graph,
                  "Print this as a graph file for weir run, and do nothing");
+  keep_in_short_help(
+      *read, {"--window", "--bbox", "--overview", "--samples", "--type", "--output", "--nodata", "--memory",
+              "--threads", "--report", "--overwrite", "--quiet", "--print-graph"});
   return [options, read](const std::stop_token& stop) {
     if (!read->parsed()) return;
     options->input.no_mask = true;  // a file of rows has no place for one
