@@ -177,10 +177,12 @@ def tiles():
             predictor = [] if codec in ("PACKBITS", "NONE", "LZMA") else ["PREDICTOR=2"]
             write(source, pixels, [f"COMPRESS={codec}", f"INTERLEAVE={layout}", "TILED=YES", "BLOCKXSIZE=32",
                                    "BLOCKYSIZE=48"] + predictor)
+            # GDAL has no predictor with LZMA, and weir would take one.
+            wanted = ["--predictor", "1"] if codec == "LZMA" else []
             name = f"tiles of GDAL pass through: {codec}, {layout}"
             try:
                 said, _ = checks.weir("convert", source, ours, "--compress", codec.lower(), "--tile", "48x32",
-                                      "--interleave", layout.lower(), "--overwrite")
+                                      "--interleave", layout.lower(), "--overwrite", *wanted)
                 problems = same(read_gdal(ours), pixels)
                 if "tiles passed through: " not in said:
                     problems.append("they were encoded anew")
