@@ -140,6 +140,9 @@ int FileSystem::fsync(int fd) {
 int FileSystem::ftruncate(int fd, off_t bytes) {
   return ::ftruncate(fd, bytes);
 }
+int FileSystem::fallocate(int fd, int mode, off_t offset, off_t bytes) {
+  return ::fallocate(fd, mode, offset, bytes);
+}
 int FileSystem::fstat(int fd, struct ::stat* status) {
   return ::fstat(fd, status);
 }
@@ -412,6 +415,24 @@ void AtomicFile::write_at(std::uint64_t offset, std::span<const std::byte> data)
     bytes_written_ += written;
     data = data.subspan(written);
   }
+}
+
+bool AtomicFile::collapse(std::uint64_t offset, std::uint64_t bytes) {
+  assert(fd_ >= 0 && bytes > 0);
+  const int result = uninterrupted([&] {
+    return files_.fallocate(fd_, FALLOC_FL_COLLAPSE_RANGE, static_cast<off_t>(offset),
+                            static_cast<off_t>(bytes));
+  });
+  if (result == 0) return true;
+  // EINVAL: not a multiple of its blocks; ENODEV, EPERM, ETXTBSY: seen of overlay and network file systems.
+  if (errno == EIO || errno == ENOSPC) throw failure(errno);
+  return false;
+}
+
+void AtomicFile::resize(std::uint64_t bytes) {
+  assert(fd_ >= 0);
+  if (uninterrupted([&] { return files_.ftruncate(fd_, static_cast<off_t>(bytes)); }) != 0)
+    throw failure(errno);
 }
 
 std::size_t AtomicFile::read_at(std::uint64_t offset, std::span<std::byte> out) const {

@@ -29,6 +29,7 @@ class FileSystem {
   virtual ssize_t pwrite(int fd, const void* data, std::size_t bytes, off_t offset);
   virtual int fsync(int fd);
   virtual int ftruncate(int fd, off_t bytes);
+  virtual int fallocate(int fd, int mode, off_t offset, off_t bytes);
   virtual int fstat(int fd, struct ::stat* status);
   virtual int stat(const char* path, struct ::stat* status);
   virtual int linkat(int from_fd, const char* from, int to_fd, const char* to, int flags);
@@ -123,6 +124,11 @@ class AtomicFile {
   void require_space(std::uint64_t bytes);
   /// All of `data`, or Error.
   void write_at(std::uint64_t offset, std::span<const std::byte> data);
+  /// Takes [offset, offset + bytes) out of the file, so that what lies behind moves up, without copying. False, and
+  /// nothing done, where the file system cannot: it moves whole blocks only (ext4, xfs), or never (tmpfs).
+  bool collapse(std::uint64_t offset, std::uint64_t bytes);
+  /// Cuts the file off, or grows it by zeros.
+  void resize(std::uint64_t bytes);
   /// Reads back what was written; fewer bytes only at the end.
   std::size_t read_at(std::uint64_t offset, std::span<std::byte> out) const;
   /// Gives the file its name. Once, as the last call. After an Error from here the target is the old one, or

@@ -71,6 +71,7 @@ CompressTiles::CompressTiles(TileEncoding encoding, std::uint64_t run_tiles)
                      : encoding_.tiles.tile_width * encoding_.samples_per_tile() * bytes_of(encoding_.type)),
       raw_mask_bytes_(encoding_.raw_mask_bytes()),
       max_mask_bytes_(encoding_.max_mask_bytes()),
+      most_(encoding_.max_stored_bytes()),
       statistics_bytes_(encoding_.statistics_bytes()),
       measure_(encoding_.type, encoding_.samples_per_tile(), encoding_.nodata) {}
 
@@ -78,7 +79,7 @@ std::uint64_t CompressTiles::slot_bytes() const {
   std::uint64_t bytes = 0;
   if (!is_plain(encoding_.codec))
     bytes += scratch_block_bytes(raw_tile_bytes_) + scratch_block_bytes(row_bytes_) +
-             scratch_block_bytes(run_tiles_ * (max_tile_bytes_ + max_mask_bytes_)) +
+             scratch_block_bytes(run_tiles_ * most_) +
              encoder_scratch_bytes(encoding_.codec, raw_tile_bytes_);
   if (encoding_.has_mask)
     bytes += scratch_block_bytes(raw_mask_bytes_) +
@@ -91,7 +92,7 @@ std::unique_ptr<CompressTiles::Local> CompressTiles::make_local(const Scratch& s
   if (!is_plain(encoding_.codec)) {
     local->raw = ScratchBlock(scratch, raw_tile_bytes_, "a raw tile");
     local->row = ScratchBlock(scratch, row_bytes_, "a row");
-    local->run = ScratchBlock(scratch, run_tiles_ * (max_tile_bytes_ + max_mask_bytes_), "a run of tiles");
+    local->run = ScratchBlock(scratch, run_tiles_ * most_, "a run of tiles");
     local->encoder = make_encoder(encoding_.codec, raw_tile_bytes_, scratch);
   }
   if (encoding_.has_mask) {
@@ -111,24 +112,24 @@ EncodedTiles CompressTiles::operator()(const TileRun& run, Local& base, const Co
   const std::span<SampleStatistics> statistics(reinterpret_cast<SampleStatistics*>(encoded.statistics.data()),
                                                encoded.statistics.size() / sizeof(SampleStatistics));
   std::uninitialized_default_construct(statistics.begin(), statistics.end());
-  const std::uint64_t most = max_tile_bytes_ + max_mask_bytes_;
   // A run that waits for rows above it holds its bytes for long: it is encoded in scratch first, and takes only what it
   // needs. The others go straight to a buffer of the worst case, which is free again in a moment.
   const bool is_compact = run.waits && !is_plain(encoding_.codec);
-  if (!is_compact) encoded.bytes = context.buffer(run.count * most);
+  if (!is_compact) encoded.bytes = context.buffer(run.count * most_);
   const std::span<std::byte> out = is_compact ? span_of(local.run) : encoded.bytes.span();
   std::size_t used = 0;
   for (std::uint64_t i = 0; i < run.count; ++i) {
     const std::size_t of_tile = statistics.size() / run.count;
     const auto sizes =
-        encode(run, i, local, out.subspan(used, most), statistics.subspan(i * of_tile, of_tile));
+        encode(run, i, local, out.subspan(used, most_), statistics.subspan(i * of_tile, of_tile));
     encoded.sizes.push_back(static_cast<std::uint32_t>(sizes.first));
     if (encoded.has_masks) encoded.sizes.push_back(static_cast<std::uint32_t>(sizes.second));
-    used += sizes.first + sizes.second;
+    for (const std::size_t size : {sizes.first, sizes.second})
+      used += size == 0 || !encoding_.framed ? size : size + TileEncoding::frame_bytes;
   }
   if (is_compact) {
     const std::size_t rounded = (used + compact_step - 1) / compact_step * compact_step;
-    encoded.bytes = context.buffer(std::min<std::size_t>(rounded, run.count * most));
+    encoded.bytes = context.buffer(std::min<std::size_t>(rounded, run.count * most_));
     std::memcpy(encoded.bytes.data(), out.data(), used);
   }
   encoded.bytes.resize(used);
@@ -147,7 +148,7 @@ std::pair<std::size_t, std::size_t> CompressTiles::encode(const TileRun& run, st
   const PixelStrides strides = interleaved_strides(window.width, samples, bytes_of(encoding_.type));
 
   const std::span<std::byte> raw =
-      (is_plain(encoding_.codec) ? out : span_of(local.raw)).first(window.height * strides.row);
+      (is_plain(encoding_.codec) ? inside_frame(out) : span_of(local.raw)).first(window.height * strides.row);
   cut_tile(*run.band, window, run.plane, samples, encoding_.fill, raw.data());
 
   const bool takes_mask = encoding_.has_mask && run.plane + 1 == tiles.planes;
@@ -161,8 +162,28 @@ std::pair<std::size_t, std::size_t> CompressTiles::encode(const TileRun& run, st
     measure_({raw.data(), inside, encoding_.type, samples, strides.row, strides.pixel, strides.sample},
              {mask.data(), mask_row_bytes(window.width)}, statistics);
   }
-  const std::size_t size = encode_pixels(window, raw, local, out);
-  return {size, takes_mask ? encode_mask(mask, local, out.subspan(size)) : 0};
+  const std::size_t size = encode_pixels(window, raw, local, inside_frame(out));
+  const std::span<std::byte> rest = out.subspan(framed(size, out));
+  if (!takes_mask) return {size, 0};
+  const std::size_t mask_size = encode_mask(mask, local, inside_frame(rest));
+  framed(mask_size, rest);
+  return {size, mask_size};
+}
+
+std::span<std::byte> CompressTiles::inside_frame(std::span<std::byte> out) const {
+  return encoding_.framed ? out.subspan(TileEncoding::frame_bytes / 2) : out;
+}
+
+/// Puts the frame around `size` bytes that stand where inside_frame says; returns the bytes with it.
+std::size_t CompressTiles::framed(std::size_t size, std::span<std::byte> out) const {
+  if (!encoding_.framed || size == 0) return size;
+  constexpr std::size_t half = TileEncoding::frame_bytes / 2;
+  for (std::size_t i = 0; i < half; ++i) out[i] = static_cast<std::byte>(size >> (8 * i));
+  const std::size_t repeated = std::min(size, half);  // of a tile that is shorter, all; zeros behind it
+  std::byte* trailer = out.data() + half + size;
+  std::fill_n(trailer, half, std::byte{0});
+  std::copy_n(out.data() + half + size - repeated, repeated, trailer);
+  return size + TileEncoding::frame_bytes;
 }
 
 std::size_t CompressTiles::encode_pixels(const Window& window, std::span<std::byte> raw, ThreadLocal& local,

@@ -29,6 +29,9 @@ struct TileEncoding {
   bool sparse = false;    ///< tiles that hold nothing but fill, and masks without a valid pixel, are left out
   bool statistics = false;  ///< of each tile's pixels, as they are stored by a lossless codec
   NodataSample nodata;      ///< what they leave out
+  /// A tile, and a mask's tile, stands between its size in 4 bytes and its last 4 bytes once more, as in GDAL's COGs; one that
+  /// is left out does not. `sizes` do not count the frame.
+  bool framed = false;
 
   /// Takes from `info`, the raster as it will be written, what goes beside the tiles. Tiles are left out only where all
   /// readers see the fill in their place. Throws a usage Error for statistics of samples that are not computed with.
@@ -47,10 +50,14 @@ struct TileEncoding {
   std::uint64_t statistics_bytes() const {
     return statistics ? samples_per_tile() * sizeof(SampleStatistics) : 0;
   }
+  /// Of a tile with its mask and frames, at most.
+  std::uint64_t max_stored_bytes() const {
+    return max_tile_bytes() + max_mask_bytes() + (framed ? frame_bytes * (has_mask ? 2 : 1) : 0);
+  }
+  static constexpr std::uint64_t frame_bytes = 8;
   /// What leaves for each tile is charged, at most; a run of several takes no more.
   std::uint64_t tile_charge() const {
-    return BufferPool::charge(max_tile_bytes() + max_mask_bytes()) +
-           (statistics ? BufferPool::charge(statistics_bytes()) : 0);
+    return BufferPool::charge(max_stored_bytes()) + (statistics ? BufferPool::charge(statistics_bytes()) : 0);
   }
   /// Deflate at its default level.
   static CodecSpec mask_codec() { return resolved({CodecId::deflate}); }
@@ -89,10 +96,13 @@ class CompressTiles {
   std::size_t encode_pixels(const Window& window, std::span<std::byte> raw, ThreadLocal& local,
                             std::span<std::byte> out) const;
   std::size_t encode_mask(std::span<const std::byte> raw, ThreadLocal& local, std::span<std::byte> out) const;
+  std::span<std::byte> inside_frame(std::span<std::byte> out) const;
+  std::size_t framed(std::size_t size, std::span<std::byte> out) const;
 
   TileEncoding encoding_;
   bool is_lossy_;
   std::uint64_t run_tiles_, raw_tile_bytes_, max_tile_bytes_, row_bytes_, raw_mask_bytes_, max_mask_bytes_;
+  std::uint64_t most_;  // of a tile with its mask and frames
   std::uint64_t statistics_bytes_;
   MeasureStatistics measure_;
 };

@@ -29,20 +29,6 @@ TiffOutputLayout cut_of(const RasterInfo& info, const GeotiffOptions& options) {
   return layout;
 }
 
-TileEncoding encoding_of(const TiffOutputLayout& layout, const CodecSpec& codec) {
-  TileEncoding encoding;
-  encoding.codec = codec;
-  encoding.predictor = layout.predictor;
-  encoding.tiles = layout.tiles();
-  encoding.pads_last_row = layout.tiled;
-  encoding.samples = layout.info.samples;
-  encoding.type = layout.info.type;
-  encoding.fill = fill_for(layout.info);
-  encoding.set_extras(layout.info, layout.sparse, layout.statistics);
-  fit_codec(encoding, layout.info);
-  return encoding;
-}
-
 }  // namespace
 
 TiffOutputLayout output_layout(const RasterInfo& info, const GeotiffOptions& options) {
@@ -57,6 +43,20 @@ TiffOutputLayout output_layout(const RasterInfo& info, const GeotiffOptions& opt
   layout.sparse = options.sparse;
   layout.statistics = options.statistics;
   return layout;
+}
+
+TileEncoding encoding_of(const TiffOutputLayout& layout, const CodecSpec& codec) {
+  TileEncoding encoding;
+  encoding.codec = codec;
+  encoding.predictor = layout.predictor;
+  encoding.tiles = layout.tiles();
+  encoding.pads_last_row = layout.tiled;
+  encoding.samples = layout.info.samples;
+  encoding.type = layout.info.type;
+  encoding.fill = fill_for(layout.info);
+  encoding.set_extras(layout.info, layout.sparse, layout.statistics);
+  fit_codec(encoding, layout.info);
+  return encoding;
 }
 
 GeotiffStream::GeotiffStream(Graph& graph, const StreamInput& input, std::string path,

@@ -11,6 +11,7 @@
 #include "framework/file.hpp"
 #include "framework/graph.hpp"
 #include "nodes/codecs/codec.hpp"
+#include "nodes/codecs/compress_tiles.hpp"
 #include "nodes/codecs/predictor.hpp"
 #include "nodes/raster/chunk_nodes.hpp"
 #include "nodes/raster/georeferencing_edit.hpp"
@@ -55,6 +56,8 @@ struct GeotiffOptions {
 
 /// The file that these options make of such a raster; max_tile_bytes is not known yet. Throws a usage Error.
 TiffOutputLayout output_layout(const RasterInfo& info, const GeotiffOptions& options);
+/// What its tiles become. `codec` is resolved.
+TileEncoding encoding_of(const TiffOutputLayout& layout, const CodecSpec& codec);
 
 /// The ends of a graph that streams a raster to a GeoTIFF: the source of chunk requests, and everything behind the
 /// chunks. What lies between is the caller's: nodes that make one DecodedChunk of each ChunkRequest, whose block

@@ -16,9 +16,10 @@ constexpr std::uint64_t largest_file = std::numeric_limits<std::int64_t>::max();
 
 }  // namespace
 
-TiffFront::TiffFront(std::span<const TiffOutputLayout> layouts, bool big) : is_big_(big) {
+TiffFront::TiffFront(std::span<const TiffOutputLayout> layouts, bool big, Form form)
+    : is_big_(big), ghost_(std::move(form.ghost)) {
   assert(!layouts.empty());
-  std::uint64_t end = TiffDirectoryBuilder::header_bytes(big), arrays = 0;
+  std::uint64_t end = (TiffDirectoryBuilder::header_bytes(big) + ghost_.size() + 1) / 2 * 2, arrays = 0;
   for (const TiffOutputLayout& layout : layouts) {
     check(layout);
     images_.push_back({layout.tiles(), layout.max_tile_bytes, describe(layout, big), {}, {}});
@@ -26,7 +27,7 @@ TiffFront::TiffFront(std::span<const TiffOutputLayout> layouts, bool big) : is_b
     arrays += images_.back().directory.array_bytes();
   }
   // The padding lies before the arrays, so that they end where the tiles start.
-  data_ = (end + arrays + 15) / 16 * 16;
+  data_ = (end + arrays + form.alignment - 1) / form.alignment * form.alignment;
   bytes_ = data_ - arrays;
   largest_ = data_;
   std::uint64_t next_array = bytes_;
@@ -49,6 +50,8 @@ TiffFront::TiffFront(std::span<const TiffOutputLayout> layouts, bool big) : is_b
 std::vector<std::byte> TiffFront::encode() const {
   std::vector<std::byte> front(bytes_);
   std::ranges::copy(TiffDirectoryBuilder::header(is_big_, images_.front().directory.offset()), front.begin());
+  std::ranges::copy(std::as_bytes(std::span(ghost_)),
+                    front.begin() + static_cast<std::ptrdiff_t>(TiffDirectoryBuilder::header_bytes(is_big_)));
   for (std::size_t i = 0; i < images_.size(); ++i) {
     const std::uint64_t next = i + 1 < images_.size() ? images_[i + 1].directory.offset() : 0;
     std::ranges::copy(images_[i].directory.encode(next),

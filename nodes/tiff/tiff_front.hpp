@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "nodes/tiff/tiff_output_layout.hpp"
@@ -11,9 +12,9 @@ namespace weir {
 
 /// All that lies before the tiles of a TIFF of one or several images, whose sizes are known up front:
 ///
-///   header | directory and its values, image by image | zeros | offset and byte-count arrays, image by image
+///   header | ghost text | directory and its values, image by image | zeros | offset and byte-count arrays, image by image
 ///
-/// The arrays end where the tiles start, at a multiple of 16; they are filled in later (StrileEntries), as are texts that
+/// The arrays end where the tiles start, at a multiple of Form::alignment; they are filled in later (StrileEntries), as are texts that
 /// were given their place. Directories form one chain, in the order of the images.
 class TiffFront {
  public:
@@ -24,8 +25,14 @@ class TiffFront {
     TiffDirectoryBuilder::Array offsets, byte_counts;
   };
 
+  struct Form {
+    std::string ghost = {};        ///< text between header and first directory
+    std::uint64_t alignment = 16;  ///< of the tiles' start
+  };
+
   /// Throws a usage Error where a layout cannot be written (see check), or no file can be as large.
-  TiffFront(std::span<const TiffOutputLayout> layouts, bool big);
+  TiffFront(std::span<const TiffOutputLayout> layouts, bool big, Form form);
+  TiffFront(std::span<const TiffOutputLayout> layouts, bool big) : TiffFront(layouts, big, Form()) {}
 
   bool is_big() const { return is_big_; }
   const std::vector<Image>& images() const { return images_; }
@@ -37,6 +44,7 @@ class TiffFront {
 
  private:
   bool is_big_;
+  std::string ghost_;
   std::vector<Image> images_;
   std::uint64_t bytes_ = 0, data_ = 0, largest_ = 0;
 };

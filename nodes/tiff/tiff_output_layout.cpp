@@ -202,6 +202,7 @@ TiffOutputLayout mask_of(const TiffOutputLayout& layout) {
   mask.codec = CodecId::deflate;
   mask.big = layout.big;
   mask.is_mask = true;
+  mask.is_reduced = layout.is_reduced;
   mask.sparse = layout.sparse;
   mask.max_tile_bytes = layout.max_mask_bytes;
   return mask;
@@ -269,6 +270,7 @@ TiffDirectoryBuilder describe(const TiffOutputLayout& layout, bool big, std::uin
   const auto bits = static_cast<std::uint16_t>(layout.is_mask ? 1 : 8 * bytes_of(info.type));
   TiffDirectoryBuilder directory(big);
   if (layout.is_mask) subfile_type |= 4;
+  if (layout.is_reduced) subfile_type |= 1;
 
   if (subfile_type != 0) directory.add_long(tag::new_subfile_type, subfile_type);
   directory.add_long(tag::image_width, static_cast<std::uint32_t>(info.width));

@@ -30,6 +30,7 @@ struct TiffOutputLayout {
   /// Where info.has_mask the file has a second directory with the mask, deflated: the bound of one of its tiles.
   std::uint64_t max_mask_bytes = 0;
   bool is_mask = false;              ///< this is that directory: see mask_of
+  bool is_reduced = false;           ///< an overview, or the mask of one
   bool sparse = false;               ///< tiles may be left out
   bool statistics = false;           ///< GDAL_METADATA has room for them: see StatisticsText
   CodecTags codec_tags = {};         ///< tags_of the codec and its pieces

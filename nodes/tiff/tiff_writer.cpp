@@ -4,43 +4,17 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cerrno>
-#include <filesystem>
 #include <limits>
-#include <optional>
 #include <utility>
 
 #include "framework/error.hpp"
 #include "nodes/tiff/gdal_metadata.hpp"
+#include "nodes/tiff/sidecars.hpp"
 
 namespace weir {
 namespace {
 
 constexpr std::uint64_t largest_classic = std::numeric_limits<std::uint32_t>::max();
-
-// The sidecars of `path`; those of the file itself too, where `path` is a link to it.
-std::vector<std::string> sidecars(const std::string& path) {
-  std::vector<std::string> rasters{path};
-  std::error_code ignored;
-  if (const auto real = std::filesystem::canonical(path, ignored);
-      !ignored && real != std::filesystem::absolute(path))
-    rasters.push_back(real);
-  std::vector<std::string> names;
-  for (const std::string& raster : rasters)
-    for (const char* suffix : {".ovr", ".aux.xml", ".msk"}) names.push_back(raster + suffix);
-  return names;
-}
-
-void remove_sidecars(const std::string& path, FileSystem& files) {
-  std::optional<Error> first;
-  for (const std::string& name : sidecars(path)) {
-    if (files.unlink(name.c_str()) == 0 || errno == ENOENT) continue;
-    const std::string reason = system_reason(errno);
-    if (!first)
-      first = Error("remove", name, fmt::format("{}; it is stale, for {} is new and whole", reason, path));
-  }
-  if (first) throw *first;
-}
 
 std::vector<TiffOutputLayout> images_of(const TiffOutputLayout& layout) {
   std::vector<TiffOutputLayout> images{layout};
@@ -175,12 +149,7 @@ void TiffWriter::close() {
     patch(statistics_place_, std::as_bytes(std::span(text)));
   }
   file_.write_at(0, front_);
-  struct ::stat status;
-  const bool existed = files_.stat(file_.target().c_str(), &status) == 0;
-  // Not knowing would leave the old file's sidecars beside the new one.
-  if (!existed && errno != ENOENT) throw Error("look at", file_.target(), system_reason(errno));
-  file_.commit();
-  if (existed) remove_sidecars(file_.target(), files_);
+  commit_with_sidecars(file_, files_);
 }
 
 }  // namespace weir

@@ -8,10 +8,12 @@
 #include "nodes/raster/metadata.hpp"
 #include "nodes/stores/url.hpp"
 #include "pipelines/command/as_graph.hpp"
+#include "pipelines/command/cog_flags.hpp"
 #include "pipelines/command/commands.hpp"
 #include "pipelines/command/help.hpp"
 #include "pipelines/command/options.hpp"
 #include "pipelines/command/place_options.hpp"
+#include "pipelines/write_cog.hpp"
 #include "pipelines/write_geotiff.hpp"
 
 namespace weir::command {
@@ -20,11 +22,12 @@ namespace {
 struct ConvertOptions {
   InputOptions input;
   CommonOptions common;
-  std::string output, compress = "deflate", engine = "auto", predictor = "auto", tile = "256",
-                      bigtiff = "auto", interleave = "pixel";
+  std::string output, compress = "deflate", engine = "auto", predictor = "auto", tile = "auto",
+                      to = "geotiff", bigtiff = "auto", interleave = "pixel";
   std::string nodata, spool = "auto";
   std::vector<std::string> metadata, bands;
   PlaceOptions place;
+  CogFlags cog;
   std::optional<int> level, quality;
   std::optional<double> max_error;
   bool lossless = false;
@@ -50,7 +53,9 @@ void check_name(const std::string& path) {
 
 WriteGeotiffOptions write_options(const ConvertOptions& options) {
   WriteGeotiffOptions write;
-  const Size tile = parse_size("--tile", options.tile);
+  // GDAL's COG driver has 512, too: fewer, larger requests.
+  const std::string usual = options.to == "cog" ? "512" : "256";
+  const Size tile = parse_size("--tile", options.tile == "auto" ? usual : options.tile);
   write.tile_height = tile.height;
   write.tile_width = tile.width;
   if (options.strip > 0) write.strip_rows = options.strip;
@@ -84,6 +89,15 @@ WriteGeotiffOptions write_options(const ConvertOptions& options) {
   return write;
 }
 
+/// Plans, and either explains or runs. `Write`: GeotiffWrite or CogWrite.
+template <class Write>
+std::optional<RunReport> carry_out(Write& write, const ConvertOptions& options, bool explain,
+                                   const RunOptions& run) {
+  if (!explain) return write.run(run);
+  fmt::print("{}", options.dot ? write.dot() : write.explain());
+  return std::nullopt;
+}
+
 }  // namespace
 
 Action add_convert(CLI::App& app, bool explain) {
@@ -100,6 +114,8 @@ Action add_convert(CLI::App& app, bool explain) {
         ->option_text(placeholder)
         ->check(CLI::IsMember(std::move(allowed)));
   };
+  choice("--to", options->to, "geotiff, or cog: one with overviews (default: geotiff)", "F",
+         {"geotiff", "cog"});
   choice("--compress", options->compress,
          "none, deflate, zstd, lzw, lzma, packbits, lerc, lerc_deflate, lerc_zstd, webp or jpeg (default: "
          "deflate)",
@@ -122,7 +138,7 @@ Action add_convert(CLI::App& app, bool explain) {
   choice("--predictor", options->predictor, "auto, 1/none, 2/horizontal, 3/float", "P",
          {"auto", "1", "none", "2", "horizontal", "3", "float"});
   auto* tile = convert->add_option("--tile", options->tile,
-                                   "Tile size: N or HEIGHTxWIDTH, multiples of 16 (default: 256)");
+                                   "Tile size: N or HEIGHTxWIDTH, multiples of 16 (default: 256; COG: 512)");
   tile->option_text("N");
   convert->add_option("--strip", options->strip, "Strips of this many rows instead of tiles")
       ->option_text("ROWS")
@@ -148,6 +164,7 @@ Action add_convert(CLI::App& app, bool explain) {
   convert->add_flag("--statistics", options->statistics,
                     "Measure each band on the way: extremes, mean, deviation in GDAL_METADATA");
   choice("--bigtiff", options->bigtiff, "auto, yes or no", "B", {"auto", "yes", "no"});
+  options->cog.add_to(*convert);
   options->place.add_to(*convert);
   convert->add_flag("--recompress", options->recompress,
                     "Encode anew, also where the input's tiles fit and could pass through as they are");
@@ -156,18 +173,21 @@ Action add_convert(CLI::App& app, bool explain) {
     convert->add_flag("--print-graph", options->print_graph,
                       "Print this as a graph file for weir run, and do nothing");
   if (explain) convert->add_flag("--dot", options->dot, "Print the graph in the DOT language");
-  keep_in_short_help(*convert,
-                     {"--window",    "--bbox",       "--overview",    "--samples", "--type",    "--compress",
-                      "--level",     "--quality",    "--predictor",   "--tile",    "--strip",   "--nodata",
-                      "--sparse",    "--statistics", "--crs",         "--memory",  "--threads", "--report",
-                      "--overwrite", "--quiet",      "--print-graph", "--dot"});
+  keep_in_short_help(*convert, {"--to",       "--overviews",  "--resampling", "--window",      "--bbox",
+                                "--overview", "--samples",    "--type",       "--compress",    "--level",
+                                "--quality",  "--predictor",  "--tile",       "--strip",       "--nodata",
+                                "--sparse",   "--statistics", "--crs",        "--memory",      "--threads",
+                                "--report",   "--overwrite",  "--quiet",      "--print-graph", "--dot"});
   return [options, convert, explain](const std::stop_token& stop) {
     if (!convert->parsed()) return;
     check_name(options->output);
     // Pixels without data get the new value where pixels are computed anyway; else it is only written down.
     if (options->input.converts()) options->input.nodata = options->nodata;
     WriteGeotiffOptions write_as = write_options(*options);
+    const bool is_cog = options->to == "cog";
+    if (!is_cog) options->cog.require_none();
     if (options->print_graph) {
+      if (is_cog) throw Error::usage("print", "the graph of a COG", "graph files have no node for it yet");
       fmt::print("{}", to_yaml(convert_as_graph(options->input, options->output, write_as, options->common)));
       return;
     }
@@ -175,21 +195,26 @@ Action add_convert(CLI::App& app, bool explain) {
                    fmt::format("weir convert {} {}", shown_path(options->input.path), options->output));
     write_as.graph.recording = files.recording();
     const std::shared_ptr<const ChunkSource> source = options->input.open();
-    GeotiffWrite write(source, options->output, write_as);
-    if (explain) {
-      fmt::print("{}", options->dot ? write.dot() : write.explain());
-      return;
-    }
     RunOptions run;
     run.stop = stop;
     run.progress = progress_printer(options->common.progress_style(), stderr);
     run.on_failure =
         files.on_failure([&](const std::string& item) { return options->input.repeat_of(*source, item); });
-    const RunReport report = write.run(run);
-    files.write(report);
+    std::optional<RunReport> report;
+    std::optional<std::uint64_t> passed_tiles;
+    if (is_cog) {
+      CogWrite write(source, options->output, options->cog.options(write_as));
+      report = carry_out(write, *options, explain, run);
+    } else {
+      GeotiffWrite write(source, options->output, write_as);
+      report = carry_out(write, *options, explain, run);
+      passed_tiles = write.passed_tiles();
+    }
+    if (!report) return;
+    files.write(*report);
     if (options->common.quiet) return;
-    tell(report, fmt::format("wrote {}", options->output));
-    if (write.passed_tiles()) fmt::print("  tiles passed through: {}\n", *write.passed_tiles());
+    tell(*report, fmt::format("wrote {}", options->output));
+    if (passed_tiles) fmt::print("  tiles passed through: {}\n", *passed_tiles);
   };
 }
 
