@@ -110,7 +110,8 @@ class FaultyFileSystem : public FileSystem {
     return skip_sync ? 0 : FileSystem::fsync(fd);
   }
   int fallocate(int fd, int mode, off_t offset, off_t bytes) override {
-    return refused("fallocate", object(fd), interruptible) ? -1 : FileSystem::fallocate(fd, mode, offset, bytes);
+    return refused("fallocate", object(fd), interruptible) ? -1
+                                                           : FileSystem::fallocate(fd, mode, offset, bytes);
   }
   int ftruncate(int fd, off_t bytes) override {
     return refused("ftruncate", object(fd)) ? -1 : FileSystem::ftruncate(fd, bytes);
