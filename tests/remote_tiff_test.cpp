@@ -296,6 +296,7 @@ TEST_CASE(
     read.http.requests = requests;
     read.chunk_height = read.chunk_width = 256;
     const auto source = std::make_shared<const TiffSource>(server.url("/a.tif"), read);
+    server.set_latency(10ms * requests);  // time enough to send them all, on a busy machine, too
     server.forget();
     Bytes pixels(raster.pixels.size());
     RunReport report =
@@ -312,6 +313,7 @@ TEST_CASE(
     CHECK(server.most_in_flight() == requests);
 
     server.forget();
+    server.set_latency(30ms);
     options.concurrency["fetch"] = 2;
     report =
         read_region(source, {0, 0, 2048, 2048}, {pixels.data(), interleaved_strides(2048, 1, 2)}, options);
