@@ -75,3 +75,26 @@ macro(weir_find_yaml)
     endforeach()
   endif()
 endmacro()
+
+macro(weir_find_json)
+  find_package(nlohmann_json QUIET)
+  weir_adopt_library(weir::lib_json nlohmann_json::nlohmann_json "${nlohmann_json_VERSION}")
+endmacro()
+
+macro(weir_find_blosc)
+  weir_import_library(weir::lib_blosc blosc.h blosc blosc.h BLOSC_VERSION_STRING)
+endmacro()
+
+macro(weir_find_lz4)
+  weir_import_library(weir::lib_lz4 lz4.h lz4 lz4.h LZ4_VERSION_MAJOR LZ4_VERSION_MINOR LZ4_VERSION_RELEASE)
+endmacro()
+
+macro(weir_find_bz2)
+  find_package(BZip2 QUIET)
+  weir_adopt_library(weir::lib_bz2 BZip2::BZip2 "${BZIP2_VERSION_STRING}")
+endmacro()
+
+macro(weir_find_zip)
+  find_package(libzip QUIET)
+  weir_adopt_library(weir::lib_zip libzip::zip "${libzip_VERSION}")
+endmacro()

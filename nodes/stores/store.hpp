@@ -1,0 +1,133 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "framework/error.hpp"
+#include "framework/traffic.hpp"
+
+namespace weir {
+
+/// What a store can do. A pipeline asks for what it needs with require(), which says what is missing.
+struct StoreAbilities {
+  bool write = false;      ///< put, writer, erase
+  bool put_range = false;  ///< bytes of an object can be changed in place
+  bool list = false;       ///< its keys can be listed
+  bool copy =
+      false;  ///< a writer can take over ranges of the object that it replaces (ObjectWriter::copy) without
+              ///< their bytes passing through this process where the store can
+  bool lock = false;  ///< an object can be kept from other processes
+};
+
+/// Bytes of an object, and the caller's memory that they go to.
+struct ObjectRange {
+  std::uint64_t offset = 0;
+  std::span<std::byte> out;
+};
+
+/// An object being written, that appears whole or not at all: readers see the old one, or nothing, until commit. Destroying it
+/// without commit leaves all as it was. One thread at a time.
+class ObjectWriter {
+ public:
+  ObjectWriter() = default;
+  virtual ~ObjectWriter() = default;
+  ObjectWriter(const ObjectWriter&) = delete;
+  ObjectWriter& operator=(const ObjectWriter&) = delete;
+
+  virtual void append(std::span<const std::byte> bytes) = 0;
+  /// Appends [offset, offset + bytes) of the object that is there under the key, as it was when the writer was made. An Error
+  /// where there is none, or it is shorter.
+  virtual void copy(std::uint64_t offset, std::uint64_t bytes) = 0;
+  virtual std::uint64_t size() const = 0;  ///< appended so far
+  /// Durable when it returns, and seen by readers. Once, as the last call.
+  virtual void commit() = 0;
+};
+
+/// Keeps an object from other writers, in this process and others; ends with the holder's life. See Store::lock.
+class ObjectLock {
+ public:
+  virtual ~ObjectLock() = default;
+};
+
+/// Objects under keys: a folder, a zip file, what lies behind a URL, memory. A key is parts joined by '/', none of them empty, "."
+/// or ".."; every call checks that (check_key). The calls wait, so they belong on the I/O lane. Const and thread-safe throughout: a
+/// store has no state that a caller sees but its objects. Every Error names the store and the key. A wrapper keeps every ability of
+/// what it wraps.
+class Store {
+ public:
+  Store() = default;
+  virtual ~Store() = default;
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  virtual const std::string& name() const = 0;  ///< what messages call it: a folder, a URL without secrets
+  virtual StoreAbilities abilities() const = 0;
+
+  // Reading ----------------------------------------------------------------------------------------------------------
+  // Nothing (false) where there is no such key; an Error where it cannot be told or read. A stop ends a remote wait with a
+  // cancelled Error.
+
+  /// Bytes of the object.
+  virtual std::optional<std::uint64_t> size(std::string_view key, const std::stop_token& stop = {}) const = 0;
+  /// Fills `out` with the object's first bytes, as many as there are or fit, and returns the size of the whole object, which
+  /// may be larger than `out`: one request.
+  virtual std::optional<std::uint64_t> get(std::string_view key, std::span<std::byte> out,
+                                           const std::stop_token& stop = {}) const = 0;
+  /// Fills the end of `out` with the object's last bytes (`out` is right-aligned to its end) and returns the size of the whole
+  /// object; where it is smaller than `out`, the front of `out` is left alone: one request.
+  virtual std::optional<std::uint64_t> get_end(std::string_view key, std::span<std::byte> out,
+                                               const std::stop_token& stop = {}) const = 0;
+  /// Fills all ranges; an Error where one reaches beyond the object's end. Asked for at once where that is faster, each range
+  /// as it is: who wants neighbours merged does so before.
+  virtual bool get_ranges(std::string_view key, std::span<const ObjectRange> ranges,
+                          const std::stop_token& stop = {}) const = 0;
+
+  // Writing: an Error where abilities() does not say so, which is what these do unless overridden -----------------------
+
+  /// Whole or not at all, durable when it returns. `bytes` is the caller's and is neither kept nor changed.
+  virtual void put(std::string_view key, std::span<const std::byte> bytes) const;
+  virtual std::unique_ptr<ObjectWriter> writer(std::string_view key) const;
+  /// Changes bytes in place, or grows the object: neither whole-or-absent nor durable before sync(key).
+  virtual void put_range(std::string_view key, std::uint64_t offset, std::span<const std::byte> bytes) const;
+  virtual void sync(std::string_view key) const;
+  /// Nothing happens where there is no such key.
+  virtual void erase(std::string_view key) const;
+  /// Waits until no other holder is left; a stop ends the waiting. A holder that died holds nothing.
+  virtual std::unique_ptr<ObjectLock> lock(std::string_view key, const std::stop_token& stop = {}) const;
+
+  /// Calls for every key that starts with `prefix` (parts, not letters: "a" gives "a/b" and not "ab/c"; "" gives all), in the
+  /// order of their bytes, until it returns false.
+  virtual void list(std::string_view prefix,
+                    const std::function<bool(std::string_view key, std::uint64_t size)>& each,
+                    const std::stop_token& stop = {}) const;
+
+  // Cost -------------------------------------------------------------------------------------------------------------
+  /// Requests that are worth having in flight at once; 0 where reading costs no request (local, memory).
+  virtual unsigned requests_at_once() const { return 0; }
+  /// Bytes that are cheaper to read along than to ask for in a request of their own: ranges nearer than this are merged.
+  virtual std::uint64_t gap_bytes() const { return 4096; }
+  /// Counts requests; nullptr where there are none.
+  virtual Traffic* traffic() const { return nullptr; }
+  virtual std::uint64_t standing_bytes() const { return 0; }  ///< that the store keeps
+
+ protected:
+  Error failure(std::string_view action, std::string_view key, std::string_view reason) const;
+};
+
+/// Throws a usage Error for what is no key.
+void check_key(std::string_view key);
+/// Throws a usage Error that names the store and each ability that is wanted and missing.
+void require(const Store& store, const StoreAbilities& wanted);
+/// A small object (metadata): an Error where it is larger than `limit`. Nothing where there is no such key.
+std::optional<std::vector<std::byte>> get_small(const Store& store, std::string_view key, std::uint64_t limit,
+                                                const std::stop_token& stop = {});
+
+}  // namespace weir
