@@ -19,6 +19,7 @@ namespace weir {
 /// What a store can do. A pipeline asks for what it needs with require(), which says what is missing.
 struct StoreAbilities {
   bool write = false;      ///< put, writer, erase
+  bool patch = false;      ///< a writer can change what it has appended (ObjectWriter::patch)
   bool put_range = false;  ///< bytes of an object can be changed in place
   bool list = false;       ///< its keys can be listed
   bool copy =
@@ -47,6 +48,8 @@ class ObjectWriter {
   /// where there is none, or it is shorter.
   virtual void copy(std::uint64_t offset, std::uint64_t bytes) = 0;
   virtual std::uint64_t size() const = 0;  ///< appended so far
+  /// Changes bytes that were appended: what lies at the front of an object and is known last. Needs StoreAbilities::patch.
+  virtual void patch(std::uint64_t offset, std::span<const std::byte> bytes) = 0;
   /// Durable when it returns, and seen by readers. Once, as the last call.
   virtual void commit() = 0;
 };
