@@ -11,7 +11,7 @@ root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 tool_packages=(g++ cmake ninja-build)
 six_packages=(libtbb-dev libzstd-dev zlib1g-dev libtiff-dev libfmt-dev doctest-dev)
 optional_packages=(libdeflate-dev libisal-dev liblzma-dev libcurl4-openssl-dev libproj-dev libyaml-cpp-dev
-  libcli11-dev nlohmann-json3-dev libblosc-dev liblz4-dev libbz2-dev libzip-dev)
+  libcli11-dev nlohmann-json3-dev libblosc-dev liblz4-dev libbz2-dev libzip-dev libssl-dev libpugixml-dev)
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then

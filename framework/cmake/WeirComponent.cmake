@@ -125,7 +125,8 @@ function(weir_write_build_info)
   foreach(pair IN ITEMS "LIBDEFLATE libdeflate weir::lib_deflate" "ISAL ISA-L weir::lib_isal"
       "LZMA liblzma weir::lib_lzma" "CURL libcurl weir::lib_curl" "PROJ PROJ weir::lib_proj"
       "YAML yaml-cpp weir::lib_yaml" "JSON nlohmann-json weir::lib_json" "BLOSC c-blosc weir::lib_blosc"
-      "LZ4 lz4 weir::lib_lz4" "BZ2 bzip2 weir::lib_bz2" "ZIP libzip weir::lib_zip")
+      "LZ4 lz4 weir::lib_lz4" "BZ2 bzip2 weir::lib_bz2" "ZIP libzip weir::lib_zip"
+      "OPENSSL OpenSSL weir::lib_openssl" "PUGIXML pugixml weir::lib_pugixml")
     separate_arguments(pair)
     list(GET pair 0 name)
     list(GET pair 1 label)
@@ -152,7 +153,8 @@ function(weir_install_package)
     list(APPEND WEIR_FRAMEWORK_IMPORTS weir::lib_yaml)
   endif()
   set(WEIR_GEOTIFF_IMPORTS weir::lib_zstd)
-  foreach(pair IN ITEMS "LIBDEFLATE deflate" "ISAL isal" "LZMA lzma" "CURL curl" "PROJ proj" "ZIP zip")
+  foreach(pair IN ITEMS "LIBDEFLATE deflate" "ISAL isal" "LZMA lzma" "CURL curl" "PROJ proj" "ZIP zip" "OPENSSL openssl"
+      "PUGIXML pugixml")
     separate_arguments(pair)
     list(GET pair 0 name)
     list(GET pair 1 library)

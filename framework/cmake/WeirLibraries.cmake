@@ -94,7 +94,17 @@ macro(weir_find_bz2)
   weir_adopt_library(weir::lib_bz2 BZip2::BZip2 "${BZIP2_VERSION_STRING}")
 endmacro()
 
+# libzip 1.7's CMake package wants programs that Debian packages apart (zipcmp).
 macro(weir_find_zip)
-  find_package(libzip QUIET)
-  weir_adopt_library(weir::lib_zip libzip::zip "${libzip_VERSION}")
+  weir_import_library(weir::lib_zip zip.h zip zipconf.h LIBZIP_VERSION)
+endmacro()
+
+macro(weir_find_openssl)
+  find_package(OpenSSL QUIET)
+  weir_adopt_library(weir::lib_openssl OpenSSL::Crypto "${OPENSSL_VERSION}")
+endmacro()
+
+macro(weir_find_pugixml)
+  find_package(pugixml QUIET)
+  weir_adopt_library(weir::lib_pugixml pugixml::pugixml "${pugixml_VERSION}")
 endmacro()
