@@ -3,9 +3,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -107,11 +109,14 @@ std::string temporary_prefix(const std::string& name) {
   return "." + name.substr(0, length) + std::string(temporary_mark);
 }
 
-bool is_temporary(std::string_view name, std::string_view prefix) {
-  if (name.size() != prefix.size() + random_digits + temporary_end.size()) return false;
-  if (!name.starts_with(prefix) || !name.ends_with(temporary_end)) return false;
-  return name.substr(prefix.size(), random_digits).find_first_not_of("0123456789abcdef") ==
-         std::string_view::npos;
+/// A path without its links, one part after the other, for kernels that do not do it themselves.
+bool has_link(int folder, std::string_view path) {
+  char pointed[1];
+  for (std::size_t end = 0; end != std::string_view::npos;) {
+    end = path.find('/', end + 1);
+    if (::readlinkat(folder, std::string(path.substr(0, end)).c_str(), pointed, 1) >= 0) return true;
+  }
+  return false;
 }
 
 /// With its slash: "./" for a bare name.
@@ -130,6 +135,9 @@ int FileSystem::close(int fd) {
 }
 ssize_t FileSystem::pread(int fd, void* data, std::size_t bytes, off_t offset) {
   return ::pread(fd, data, bytes, offset);
+}
+ssize_t FileSystem::preadv(int fd, const struct ::iovec* parts, int count, off_t offset) {
+  return ::preadv(fd, parts, count, offset);
 }
 ssize_t FileSystem::pwrite(int fd, const void* data, std::size_t bytes, off_t offset) {
   return ::pwrite(fd, data, bytes, offset);
@@ -171,7 +179,30 @@ int FileSystem::access(const char* path, int mode) {
   return ::access(path, mode);
 }
 
-int FileSystem::list_folder(const char* path, std::string_view prefix, std::vector<std::string>& names) {
+int FileSystem::mkdir(const char* path, mode_t mode) {
+  return ::mkdir(path, mode);
+}
+ssize_t FileSystem::copy_file_range(int from, off_t from_offset, int to, off_t to_offset, std::size_t bytes) {
+  return ::copy_file_range(from, &from_offset, to, &to_offset, bytes, 0);
+}
+
+int FileSystem::open_beneath(int folder, const char* path, int flags, mode_t mode) {
+  open_how how = {};
+  how.flags = static_cast<unsigned>(flags);
+  how.mode = (flags & O_CREAT) != 0 ? mode : 0U;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+  const long fd = ::syscall(SYS_openat2, folder, path, &how, sizeof how);
+  // EPERM: how container runtimes refuse calls that they do not know; an honest one comes again below.
+  if (fd >= 0 || (errno != ENOSYS && errno != EPERM)) return static_cast<int>(fd);
+  if (has_link(folder, path)) {
+    errno = EXDEV;
+    return -1;
+  }
+  return ::openat(folder, path, flags | O_NOFOLLOW, mode);
+}
+
+int FileSystem::list_folder(const char* path,
+                            const std::function<void(std::string_view, unsigned char)>& each) {
   DIR* folder = ::opendir(path);
   if (folder == nullptr) return -1;
   int failed = 0;
@@ -181,11 +212,14 @@ int FileSystem::list_folder(const char* path, std::string_view prefix, std::vect
       const dirent* entry = ::readdir(folder);
       if (entry == nullptr) break;
       const std::string_view name = entry->d_name;
-      if (name.starts_with(prefix)) names.emplace_back(name);
+      if (name != "." && name != "..") each(name, entry->d_type);
     }
     failed = errno;
   } catch (const std::bad_alloc&) {
     failed = ENOMEM;
+  } catch (...) {
+    ::closedir(folder);
+    throw;
   }
   if (::closedir(folder) != 0 && failed == 0) failed = errno;
   errno = failed;
@@ -255,14 +289,14 @@ bool InputFile::is_same_file(const std::string& path) const {
   return status.st_dev == device_ && status.st_ino == inode_;
 }
 
-AtomicFile::AtomicFile(std::string target, bool overwrite, FileSystem& files)
-    : files_(files), target_(std::move(target)), overwrite_(overwrite) {
+AtomicFile::AtomicFile(std::string target, const AtomicFileOptions& options, FileSystem& files)
+    : files_(files), target_(std::move(target)), options_(options) {
   find_target();
   try {
     constexpr int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
     folder_fd_ = uninterrupted([&] { return files_.open(folder_.c_str(), flags, 0); });
     if (folder_fd_ < 0) throw Error("open", "the folder " + folder_, system_reason(errno));
-    remove_stale_temporaries();
+    if (options_.removes_stale) remove_stale_temporaries(folder_, name_, files_);
     open_temporary();
   } catch (...) {
     discard();
@@ -290,7 +324,7 @@ void AtomicFile::find_target() {
   if (!exists && errno != ENOENT) throw failure(errno);
   if (exists) {
     if (const char* reason = not_regular(status)) throw Error::usage("write", target_, reason);
-    if (!overwrite_) throw exists_already();
+    if (!options_.overwrite) throw exists_already();
     mode_ = status.st_mode & 0777U;  // not the set-id bits: the new file's owner may be another one
   }
 
@@ -320,27 +354,66 @@ void AtomicFile::find_target() {
     throw Error::usage("write", target_, "it has no name in a folder");
 }
 
-/// Those of this target whose writer has died: it held the lock. Failures are no failures of this file; what
-/// stays is the next one's to remove. Reads all names in the folder.
-void AtomicFile::remove_stale_temporaries() {
-  const std::string prefix = temporary_prefix(name_);
+bool is_temporary_name(std::string_view name) {
+  const std::size_t tail = temporary_mark.size() + random_digits + temporary_end.size();
+  if (name.size() <= tail || !name.starts_with('.') || !name.ends_with(temporary_end)) return false;
+  name.remove_suffix(temporary_end.size());
+  return name.substr(name.size() - random_digits).find_first_not_of("0123456789abcdef") ==
+             std::string_view::npos &&
+         name.substr(0, name.size() - random_digits).ends_with(temporary_mark);
+}
+
+void remove_stale_temporaries(const std::string& folder, std::string_view target, FileSystem& files) {
+  const std::string prefix = target.empty() ? "." : temporary_prefix(std::string(target));
   std::vector<std::string> names;
-  if (files_.list_folder(folder_.c_str(), prefix, names) != 0) return;
+  const auto add = [&](std::string_view name, unsigned char) {
+    const bool is_ours = name.starts_with(prefix) && is_temporary_name(name);
+    if (is_ours && (target.empty() || name.size() == prefix.size() + random_digits + temporary_end.size()))
+      names.emplace_back(name);
+  };
+  if (files.list_folder(folder.c_str(), add) != 0) return;
   for (const std::string& name : names) {
-    if (!is_temporary(name, prefix)) continue;
-    const std::string path = folder_ + name;
+    const std::string path = folder + name;
     // NFS wants a file open for writing under an exclusive lock; a read-only target's mode may be on it
     // already.
     constexpr int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
-    int fd = uninterrupted([&] { return files_.open(path.c_str(), O_RDWR | flags, 0); });
+    int fd = uninterrupted([&] { return files.open(path.c_str(), O_RDWR | flags, 0); });
     if (fd < 0 && errno == EACCES)
-      fd = uninterrupted([&] { return files_.open(path.c_str(), O_RDONLY | flags, 0); });
+      fd = uninterrupted([&] { return files.open(path.c_str(), O_RDONLY | flags, 0); });
     if (fd < 0) continue;
     struct stat status = {};
-    if (files_.fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
-        uninterrupted([&] { return files_.flock(fd, LOCK_EX | LOCK_NB); }) == 0)
-      static_cast<void>(files_.unlink(path.c_str()));
-    close_quietly(files_, fd);
+    if (files.fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+        uninterrupted([&] { return files.flock(fd, LOCK_EX | LOCK_NB); }) == 0)
+      static_cast<void>(files.unlink(path.c_str()));
+    close_quietly(files, fd);
+  }
+}
+
+void make_folders(const std::string& path, bool syncs, FileSystem& files) {
+  const auto fail = [&](int error_number) {
+    throw Error("make", "the folder " + path, system_reason(error_number));
+  };
+  // Upwards to one that is there, then down again.
+  std::vector<std::string> missing;
+  for (std::string at = path;;) {
+    while (at.size() > 1 && at.ends_with('/')) at.pop_back();
+    struct stat status = {};
+    if (at.empty() || files.stat(at.c_str(), &status) == 0) break;
+    if (errno != ENOENT) fail(errno);
+    missing.push_back(at);
+    if (at.find('/') == std::string::npos) break;
+    at = folder_of(at);
+  }
+  for (; !missing.empty(); missing.pop_back()) {
+    const std::string& made = missing.back();
+    if (files.mkdir(made.c_str(), 0777) != 0 && errno != EEXIST) fail(errno);  // EEXIST: another one's
+    if (!syncs) continue;
+    int fd = uninterrupted(
+        [&] { return files.open(folder_of(made).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0); });
+    if (fd < 0) fail(errno);
+    const bool is_synced = uninterrupted([&] { return files.fsync(fd); }) == 0 || errno == EINVAL;
+    close_quietly(files, fd);
+    if (!is_synced) fail(errno);
   }
 }
 
@@ -417,6 +490,40 @@ void AtomicFile::write_at(std::uint64_t offset, std::span<const std::byte> data)
   }
 }
 
+bool AtomicFile::copy_from(int from, std::uint64_t from_offset, std::uint64_t to_offset,
+                           std::uint64_t bytes) {
+  assert(fd_ >= 0);
+  if (std::max(from_offset, to_offset) > largest_offset ||
+      bytes > largest_offset - std::max(from_offset, to_offset))
+    throw failure(EFBIG);
+  // The most that one call takes (MAX_RW_COUNT is 2^31 - 4096), in whole blocks, so that they can be shared.
+  constexpr std::uint64_t at_once = 1 << 30;
+  while (bytes > 0) {
+    const ssize_t count = uninterrupted([&] {
+      return files_.copy_file_range(from, static_cast<off_t>(from_offset), fd_, static_cast<off_t>(to_offset),
+                                    std::min(bytes, at_once));
+    });
+    if (count < 0 && (errno == EIO || errno == ENOSPC || errno == EDQUOT || errno == ENOMEM))
+      throw failure(errno);
+    if (count <= 0) break;  // other file systems, old kernels, the end: reading tells
+    const auto copied = static_cast<std::uint64_t>(count);
+    from_offset += copied;
+    to_offset += copied;
+    bytes_written_ += copied;
+    bytes -= copied;
+  }
+  std::vector<std::byte> some(std::min<std::uint64_t>(bytes, copy_bytes));
+  while (bytes > 0) {
+    const auto part = std::span(some).first(std::min<std::uint64_t>(bytes, some.size()));
+    if (read_fully(files_, from, target_, from_offset, part) < part.size()) return false;
+    write_at(to_offset, part);
+    from_offset += part.size();
+    to_offset += part.size();
+    bytes -= part.size();
+  }
+  return true;
+}
+
 bool AtomicFile::collapse(std::uint64_t offset, std::uint64_t bytes) {
   assert(fd_ >= 0 && bytes > 0);
   const int result = uninterrupted([&] {
@@ -446,11 +553,11 @@ void AtomicFile::commit() {
   assert(fd_ >= 0);
   try {
     keep_permissions();
-    if (uninterrupted([&] { return files_.fsync(fd_); }) != 0)
+    if (options_.syncs && uninterrupted([&] { return files_.fsync(fd_); }) != 0)
       throw Error("sync", target_, system_reason(errno));
     give_name();
     // EINVAL is how a file system says that it has no sync for folders.
-    if (uninterrupted([&] { return files_.fsync(folder_fd_); }) != 0 && errno != EINVAL)
+    if (options_.syncs && uninterrupted([&] { return files_.fsync(folder_fd_); }) != 0 && errno != EINVAL)
       throw Error("sync", "the folder " + folder_, system_reason(errno));
     for (int* fd : {&fd_, &folder_fd_})
       if (files_.close(std::exchange(*fd, -1)) != 0 && errno != EINTR)
@@ -464,7 +571,7 @@ void AtomicFile::commit() {
 /// Looks again: the run may have lasted for hours.
 void AtomicFile::keep_permissions() {
   struct stat status = {};
-  if (overwrite_) {
+  if (options_.overwrite) {
     if (files_.stat(path_.c_str(), &status) == 0) {
       if (const char* reason = not_regular(status)) throw Error("write", target_, reason);
       mode_ = status.st_mode & 0777U;
@@ -487,7 +594,7 @@ void AtomicFile::give_name() {
     };
     if (link_as(path_) == 0) return;
     if (errno != EEXIST) throw failure(errno);
-    if (!overwrite_) throw exists_already();
+    if (!options_.overwrite) throw exists_already();
     // linkat never replaces, so a name beside the target, then rename. Locked first, or another AtomicFile
     // could take it for a dead one's.
     if (!lock_temporary()) throw failure(EWOULDBLOCK);
@@ -499,7 +606,7 @@ void AtomicFile::give_name() {
       }
       if (errno != EEXIST || tries == name_tries) throw failure(errno);
     }
-  } else if (!overwrite_) {
+  } else if (!options_.overwrite) {
     // rename would replace a file that came while we wrote; a hard link does not.
     if (files_.linkat(AT_FDCWD, temporary_.c_str(), AT_FDCWD, path_.c_str(), 0) == 0) {
       if (files_.unlink(temporary_.c_str()) != 0) throw Error("remove", temporary_, system_reason(errno));

@@ -2,14 +2,17 @@
 
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "framework/error.hpp"
@@ -26,6 +29,7 @@ class FileSystem {
   virtual int open(const char* path, int flags, mode_t mode);
   virtual int close(int fd);
   virtual ssize_t pread(int fd, void* data, std::size_t bytes, off_t offset);
+  virtual ssize_t preadv(int fd, const struct ::iovec* parts, int count, off_t offset);
   virtual ssize_t pwrite(int fd, const void* data, std::size_t bytes, off_t offset);
   virtual int fsync(int fd);
   virtual int ftruncate(int fd, off_t bytes);
@@ -39,8 +43,14 @@ class FileSystem {
   virtual int flock(int fd, int operation);
   virtual ssize_t readlink(const char* path, char* data, std::size_t bytes);
   virtual int access(const char* path, int mode);
-  /// Adds the names in a folder that start with `prefix`, in no order. 0, or -1 with errno.
-  virtual int list_folder(const char* path, std::string_view prefix, std::vector<std::string>& names);
+  virtual int mkdir(const char* path, mode_t mode);
+  virtual ssize_t copy_file_range(int from, off_t from_offset, int to, off_t to_offset, std::size_t bytes);
+  /// openat2 with RESOLVE_BENEATH: what the path leads to lies in the folder, or EXDEV. Where the kernel has no such call
+  /// (before 5.6, or kept from containers), a path with any symbolic link in it is EXDEV.
+  virtual int open_beneath(int folder, const char* path, int flags, mode_t mode);
+  /// Calls for each name in a folder, "." and ".." aside, in no order; `type` as readdir gives it (DT_REG, DT_UNKNOWN). 0,
+  /// or -1 with errno.
+  virtual int list_folder(const char* path, const std::function<void(std::string_view, unsigned char)>& each);
   /// Free bytes for this user on the file system of the open file, or -1 with errno. A file system that
   /// counts no blocks (tmpfs without a limit, some FUSE ones) gives the largest number.
   virtual std::int64_t free_bytes(int fd);
@@ -104,6 +114,15 @@ class InputFile : public ReadableFile {
   std::uint64_t device_ = 0, inode_ = 0;
 };
 
+/// How an AtomicFile is written.
+struct AtomicFileOptions {
+  bool overwrite = false;
+  bool syncs = true;  ///< false: whole or absent for readers and after a kill, not after a loss of power
+  /// Looks through the folder for temporaries of dead writers, which reads all of its names. Who writes many files into
+  /// one folder does it once: remove_stale_temporaries().
+  bool removes_stale = true;
+};
+
 /// A file that appears whole or not at all. Bytes go to a temporary in the target's folder: without a name
 /// (O_TMPFILE) where the file system can, else with one that the next AtomicFile for the same target removes
 /// if its writer has died (the writer holds a flock). commit: data synced, then the name, then the folder
@@ -114,7 +133,9 @@ class AtomicFile {
  public:
   /// Throws a usage Error where the target exists and `overwrite` is false, and an Error where the folder
   /// cannot be written.
-  AtomicFile(std::string target, bool overwrite, FileSystem& files = FileSystem::real());
+  AtomicFile(std::string target, bool overwrite, FileSystem& files = FileSystem::real())
+      : AtomicFile(std::move(target), AtomicFileOptions{.overwrite = overwrite}, files) {}
+  AtomicFile(std::string target, const AtomicFileOptions& options, FileSystem& files = FileSystem::real());
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
@@ -124,6 +145,10 @@ class AtomicFile {
   void require_space(std::uint64_t bytes);
   /// All of `data`, or Error.
   void write_at(std::uint64_t offset, std::span<const std::byte> data);
+  /// Bytes of another open file, inside the kernel where it can (shared blocks where the file system has them), else through
+  /// a buffer of copy_bytes. False where the other file ends before.
+  bool copy_from(int from, std::uint64_t from_offset, std::uint64_t to_offset, std::uint64_t bytes);
+  static constexpr std::size_t copy_bytes = 256 << 10;
   /// Takes [offset, offset + bytes) out of the file, so that what lies behind moves up, without copying. False, and
   /// nothing done, where the file system cannot: it moves whole blocks only (ext4, xfs), or never (tmpfs).
   bool collapse(std::uint64_t offset, std::uint64_t bytes);
@@ -134,12 +159,11 @@ class AtomicFile {
   /// Gives the file its name. Once, as the last call. After an Error from here the target is the old one, or
   /// the whole new one, and the temporary is gone.
   void commit();
-  /// The sum of what write_at wrote.
+  /// The sum of what write_at and copy_from wrote.
   std::uint64_t bytes_written() const { return bytes_written_; }
 
  private:
   void find_target();
-  void remove_stale_temporaries();
   void open_temporary();
   void open_named_temporary();
   std::string new_temporary_name() const;
@@ -157,11 +181,20 @@ class AtomicFile {
   std::string folder_;     ///< ends in a slash
   std::string name_;       ///< path_ is folder_ + name_
   std::string temporary_;  ///< empty while the temporary has no name
-  bool overwrite_ = false;
+  AtomicFileOptions options_;
   std::optional<mode_t> mode_;  ///< permissions of the file to replace
   int fd_ = -1;
   int folder_fd_ = -1;  ///< opened first, so that a folder that cannot be synced is refused before the work
   std::uint64_t bytes_written_ = 0;
 };
+
+/// Whether a name is one that a temporary of an AtomicFile has: no file of anybody's yet.
+bool is_temporary_name(std::string_view name);
+/// Removes the temporaries in a folder (its name ends in a slash) whose writers have died: they held a lock. Of one target
+/// where `target` is its name. Failures are nobody's: what stays is the next one's to remove.
+void remove_stale_temporaries(const std::string& folder, std::string_view target, FileSystem& files);
+/// Makes a folder and those above it that are missing; with `syncs`, each one's name is durable when it returns. Nothing
+/// where it is there. Throws Error.
+void make_folders(const std::string& path, bool syncs, FileSystem& files);
 
 }  // namespace weir

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <map>
 #include <mutex>
@@ -90,6 +91,16 @@ class FaultyFileSystem : public FileSystem {
     return FileSystem::pread(fd, data, std::min(bytes, longest_read), offset);
   }
 
+  ssize_t preadv(int fd, const struct ::iovec* parts, int count, off_t offset) override {
+    if (refused("preadv", object(fd), interruptible)) return -1;
+    if (longest_read != never) {
+      struct ::iovec part = parts[0];
+      part.iov_len = std::min(part.iov_len, longest_read);
+      return FileSystem::preadv(fd, &part, 1, offset);
+    }
+    return FileSystem::preadv(fd, parts, count, offset);
+  }
+
   ssize_t pwrite(int fd, const void* data, std::size_t bytes, off_t offset) override {
     if (refused(
             "pwrite", object(fd), [&] { static_cast<void>(FileSystem::pwrite(fd, data, bytes / 2, offset)); },
@@ -141,8 +152,29 @@ class FaultyFileSystem : public FileSystem {
   int access(const char* path, int mode) override {
     return refused("access", path) ? -1 : FileSystem::access(path, mode);
   }
-  int list_folder(const char* path, std::string_view prefix, std::vector<std::string>& names) override {
-    return refused("list_folder", path) ? -1 : FileSystem::list_folder(path, prefix, names);
+  int mkdir(const char* path, mode_t mode) override {
+    return refused("mkdir", path) ? -1 : FileSystem::mkdir(path, mode);
+  }
+  ssize_t copy_file_range(int from, off_t from_offset, int to, off_t to_offset, std::size_t bytes) override {
+    if (refused(
+            "copy_file_range", object(to),
+            [&] {
+              static_cast<void>(FileSystem::copy_file_range(from, from_offset, to, to_offset, bytes / 2));
+            },
+            interruptible))
+      return -1;
+    return FileSystem::copy_file_range(from, from_offset, to, to_offset, std::min(bytes, longest_write));
+  }
+  int open_beneath(int folder, const char* path, int flags, mode_t mode) override {
+    if (refused("open_beneath", path, interruptible)) return -1;
+    const int fd = FileSystem::open_beneath(folder, path, flags, mode);
+    const std::lock_guard lock(mutex_);
+    if (fd >= 0) opened_[fd] = path;
+    return fd;
+  }
+  int list_folder(const char* path,
+                  const std::function<void(std::string_view, unsigned char)>& each) override {
+    return refused("list_folder", path) ? -1 : FileSystem::list_folder(path, each);
   }
   std::int64_t free_bytes(int fd) override {
     if (refused("free_bytes", object(fd))) return -1;

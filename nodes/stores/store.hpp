@@ -63,7 +63,7 @@ class ObjectLock {
 /// Objects under keys: a folder, a zip file, what lies behind a URL, memory. A key is parts joined by '/', none of them empty, "."
 /// or ".."; every call checks that (check_key). The calls wait, so they belong on the I/O lane. Const and thread-safe throughout: a
 /// store has no state that a caller sees but its objects. Every Error names the store and the key. A wrapper keeps every ability of
-/// what it wraps.
+/// what it wraps. Writers and locks end before their store.
 class Store {
  public:
   Store() = default;
@@ -98,7 +98,7 @@ class Store {
   /// Whole or not at all, durable when it returns. `bytes` is the caller's and is neither kept nor changed.
   virtual void put(std::string_view key, std::span<const std::byte> bytes) const;
   virtual std::unique_ptr<ObjectWriter> writer(std::string_view key) const;
-  /// Changes bytes in place, or grows the object: neither whole-or-absent nor durable before sync(key).
+  /// Changes bytes in place, or grows the object (by zeros where there is a gap): an Error where there is none; neither whole-or-absent nor durable before sync(key).
   virtual void put_range(std::string_view key, std::uint64_t offset, std::span<const std::byte> bytes) const;
   virtual void sync(std::string_view key) const;
   /// Nothing happens where there is no such key.
@@ -106,8 +106,8 @@ class Store {
   /// Waits until no other holder is left; a stop ends the waiting. A holder that died holds nothing.
   virtual std::unique_ptr<ObjectLock> lock(std::string_view key, const std::stop_token& stop = {}) const;
 
-  /// Calls for every key that starts with `prefix` (parts, not letters: "a" gives "a/b" and not "ab/c"; "" gives all), in the
-  /// order of their bytes, until it returns false.
+  /// Calls for every key below `prefix` (parts, not letters: "a" gives "a/b", and neither "a" nor "ab/c"; "" gives all), in
+  /// the order of their bytes, until it returns false.
   virtual void list(std::string_view prefix,
                     const std::function<bool(std::string_view key, std::uint64_t size)>& each,
                     const std::stop_token& stop = {}) const;
@@ -123,6 +123,7 @@ class Store {
 
  protected:
   Error failure(std::string_view action, std::string_view key, std::string_view reason) const;
+  Error unable(std::string_view action, std::string_view key, bool StoreAbilities::*ability) const;
 };
 
 /// Throws a usage Error for what is no key.

@@ -1,0 +1,188 @@
+#include "nodes/stores/memory_store.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <utility>
+
+namespace weir {
+namespace {
+
+void copy_bytes(std::span<const std::byte> from, std::span<std::byte> to) {
+  if (!from.empty()) std::memcpy(to.data(), from.data(), from.size());
+}
+
+}  // namespace
+
+class MemoryStore::Writer : public ObjectWriter {
+ public:
+  Writer(const MemoryStore& store, std::string key)
+      : store_(store), key_(std::move(key)), old_(store.find(key_)) {}
+
+  void append(std::span<const std::byte> bytes) override {
+    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+  }
+  void copy(std::uint64_t offset, std::uint64_t bytes) override {
+    if (!old_) throw store_.failure("copy from", key_, "there is no such object");
+    if (offset > old_->size() || bytes > old_->size() - offset)
+      throw store_.failure("copy from", key_, fmt::format("it ends at byte {}", old_->size()));
+    append(std::span(*old_).subspan(offset, bytes));
+  }
+  std::uint64_t size() const override { return bytes_.size(); }
+  void patch(std::uint64_t offset, std::span<const std::byte> bytes) override {
+    if (offset > bytes_.size() || bytes.size() > bytes_.size() - offset)
+      throw store_.failure("change", key_, fmt::format("only {} bytes were appended", bytes_.size()));
+    copy_bytes(bytes, std::span(bytes_).subspan(offset));
+  }
+  void commit() override { store_.replace(key_, std::move(bytes_)); }
+
+ private:
+  const MemoryStore& store_;
+  const std::string key_;
+  const Object old_;
+  Bytes bytes_;
+};
+
+class MemoryStore::Lock : public ObjectLock {
+ public:
+  Lock(const MemoryStore& store, std::string_view key, const std::stop_token& stop)
+      : store_(store), key_(key) {
+    std::unique_lock guard(store_.lock_mutex_);
+    if (!store_.unlocked_.wait(guard, stop, [&] { return !store_.locked_.contains(key_); }))
+      throw Error::cancelled();
+    store_.locked_.insert(key_);
+  }
+  ~Lock() override {
+    const std::lock_guard guard(store_.lock_mutex_);
+    store_.locked_.erase(key_);
+    store_.unlocked_.notify_all();
+  }
+
+ private:
+  const MemoryStore& store_;
+  const std::string key_;
+};
+
+StoreAbilities MemoryStore::abilities() const {
+  return {.write = true, .patch = true, .put_range = true, .list = true, .copy = true, .lock = true};
+}
+
+MemoryStore::Object MemoryStore::find(std::string_view key) const {
+  check_key(key);
+  const std::shared_lock guard(mutex_);
+  const auto found = objects_.find(key);
+  return found == objects_.end() ? nullptr : found->second;
+}
+
+std::optional<std::uint64_t> MemoryStore::size(std::string_view key, const std::stop_token&) const {
+  const Object object = find(key);
+  return object ? std::optional<std::uint64_t>(object->size()) : std::nullopt;
+}
+
+std::optional<std::uint64_t> MemoryStore::get(std::string_view key, std::span<std::byte> out,
+                                              const std::stop_token&) const {
+  const Object object = find(key);
+  if (!object) return std::nullopt;
+  copy_bytes(std::span(*object).first(std::min(object->size(), out.size())), out);
+  return object->size();
+}
+
+std::optional<std::uint64_t> MemoryStore::get_end(std::string_view key, std::span<std::byte> out,
+                                                  const std::stop_token&) const {
+  const Object object = find(key);
+  if (!object) return std::nullopt;
+  const std::size_t some = std::min(object->size(), out.size());
+  copy_bytes(std::span(*object).last(some), out.last(some));
+  return object->size();
+}
+
+bool MemoryStore::get_ranges(std::string_view key, std::span<const ObjectRange> ranges,
+                             const std::stop_token&) const {
+  const Object object = find(key);
+  if (!object) return false;
+  for (const ObjectRange& range : ranges) {
+    if (range.offset > object->size() || range.out.size() > object->size() - range.offset)
+      throw failure("read", key, fmt::format("it ends at byte {}", object->size()));
+    copy_bytes(std::span(*object).subspan(range.offset, range.out.size()), range.out);
+  }
+  return true;
+}
+
+void MemoryStore::replace(std::string_view key, Bytes bytes) const {
+  auto object = std::make_shared<Bytes>(std::move(bytes));
+  const std::unique_lock guard(mutex_);
+  objects_.insert_or_assign(std::string(key), std::move(object));
+}
+
+void MemoryStore::put(std::string_view key, std::span<const std::byte> bytes) const {
+  check_key(key);
+  replace(key, Bytes(bytes.begin(), bytes.end()));
+}
+
+std::unique_ptr<ObjectWriter> MemoryStore::writer(std::string_view key) const {
+  return std::make_unique<Writer>(*this, std::string(key));
+}
+
+void MemoryStore::put_range(std::string_view key, std::uint64_t offset,
+                            std::span<const std::byte> bytes) const {
+  check_key(key);
+  const std::unique_lock guard(mutex_);
+  const auto found = objects_.find(key);
+  if (found == objects_.end()) throw failure("change", key, "there is no such object");
+  Object& object = found->second;
+  if (offset > object->max_size() || bytes.size() > object->max_size() - offset)
+    throw failure("change", key, "no memory holds that many bytes");
+  // Whoever reads it just now, or has a writer, keeps what was. Nobody gets another hold of it while the mutex is ours.
+  if (object.use_count() > 1) object = std::make_shared<Bytes>(*object);
+  // use_count is no synchronisation. Letting go of a hold is: with those that let go before us.
+  Object(object).reset();
+  if (offset + bytes.size() > object->size()) object->resize(offset + bytes.size());
+  copy_bytes(bytes, std::span(*object).subspan(offset));
+}
+
+void MemoryStore::sync(std::string_view key) const {
+  if (!find(key)) throw failure("sync", key, "there is no such object");
+}
+
+void MemoryStore::erase(std::string_view key) const {
+  check_key(key);
+  const std::unique_lock guard(mutex_);
+  if (const auto found = objects_.find(key); found != objects_.end()) objects_.erase(found);
+}
+
+std::unique_ptr<ObjectLock> MemoryStore::lock(std::string_view key, const std::stop_token& stop) const {
+  check_key(key);
+  return std::make_unique<Lock>(*this, key, stop);
+}
+
+void MemoryStore::list(std::string_view prefix,
+                       const std::function<bool(std::string_view, std::uint64_t)>& each,
+                       const std::stop_token& stop) const {
+  if (!prefix.empty()) check_key(prefix);
+  const std::string start = prefix.empty() ? "" : std::string(prefix) + "/";
+  std::string last;  // the call is made without the mutex: it may use the store
+  for (bool is_first = true;; is_first = false) {
+    if (stop.stop_requested()) throw Error::cancelled();
+    std::uint64_t bytes = 0;
+    {
+      const std::shared_lock guard(mutex_);
+      const auto next = is_first ? objects_.lower_bound(start) : objects_.upper_bound(last);
+      if (next == objects_.end() || !next->first.starts_with(start)) return;
+      last = next->first;
+      bytes = next->second->size();
+    }
+    if (!each(last, bytes)) return;
+  }
+}
+
+std::uint64_t MemoryStore::standing_bytes() const {
+  const std::shared_lock guard(mutex_);
+  std::uint64_t bytes = sizeof *this;
+  // 160: a node of the map, the object with its counts, and what malloc adds, with libstdc++.
+  for (const auto& [key, object] : objects_) bytes += 160 + key.capacity() + object->capacity();
+  return bytes;
+}
+
+}  // namespace weir
