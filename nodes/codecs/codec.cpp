@@ -116,16 +116,21 @@ void resolve_loss(CodecSpec& spec, std::string_view codec) {
 
 CodecSpec resolved_deflate(CodecSpec spec) {
   if (spec.engine == DeflateEngine::automatic) {
-    spec.engine = codec_parts::deflate_engine_for(spec.level.has_value());
+    spec.engine = deflate_engine_for(spec.level.has_value());
   } else {
     const std::vector<DeflateEngine> built_in = deflate_engines();
     if (std::find(built_in.begin(), built_in.end(), spec.engine) == built_in.end())
       throw Error::usage("use", fmt::format("deflate engine {}", name_of(spec.engine)), "it is not built in");
   }
-  if (!spec.level) spec.level = codec_parts::default_deflate_level(spec.engine);
-  require_level(*spec.level, 1, codec_parts::highest_deflate_level(spec.engine),
+  if (!spec.level) spec.level = default_deflate_level(spec.engine);
+  require_level(*spec.level, 1, highest_deflate_level(spec.engine),
                 fmt::format("deflate engine {} at", name_of(spec.engine)));
   return spec;
+}
+
+// Of a resolved codec.
+DeflateSpec deflate_spec(const CodecSpec& spec) {
+  return {spec.engine, spec.level.value(), DeflateContainer::zlib};
 }
 
 }  // namespace
@@ -277,9 +282,9 @@ std::uint64_t max_encoded_bytes(const CodecSpec& spec, std::uint64_t raw) {
     case CodecId::none:
       return raw;
     case CodecId::deflate:
-      return codec_parts::max_deflate_bytes(spec.engine, raw);
+      return max_deflate_bytes(deflate_spec(spec), raw);
     case CodecId::zstd:
-      return codec_parts::max_zstd_bytes(raw);
+      return max_zstd_bytes(raw);
     case CodecId::lzma:
       return codec_parts::max_lzma_bytes(raw);
     case CodecId::lerc:
@@ -301,9 +306,9 @@ std::uint64_t encoder_scratch_bytes(const CodecSpec& spec, std::uint64_t raw) {
     case CodecId::none:
       return 0;
     case CodecId::deflate:
-      return codec_parts::deflate_encoder_scratch_bytes(spec);
+      return deflate_encoder_scratch_bytes(deflate_spec(spec));
     case CodecId::zstd:
-      return codec_parts::zstd_encoder_scratch_bytes(spec.level.value(), raw);
+      return zstd_encoder_scratch_bytes(spec.level.value(), raw);
     case CodecId::lzma:
       return codec_parts::lzma_encoder_scratch_bytes(spec.level.value(), raw);
     case CodecId::lerc:
@@ -325,9 +330,9 @@ std::unique_ptr<Encoder> make_encoder(const CodecSpec& spec, std::uint64_t raw, 
     case CodecId::none:
       return std::make_unique<CopyEncoder>();
     case CodecId::deflate:
-      return codec_parts::make_deflate_encoder(spec, scratch);
+      return make_deflate_encoder(deflate_spec(spec), scratch);
     case CodecId::zstd:
-      return codec_parts::make_zstd_encoder(spec.level.value(), raw, scratch);
+      return make_zstd_encoder(spec.level.value(), false, raw, scratch);
     case CodecId::lzma:
       return codec_parts::make_lzma_encoder(spec.level.value(), raw, scratch);
     case CodecId::lerc:

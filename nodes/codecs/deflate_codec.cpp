@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <limits>
-#include <mutex>
 
 #include "framework/error.hpp"
 #include "nodes/codecs/codec_parts.hpp"
+#include "nodes/codecs/deflate_memory.hpp"
 
 #ifdef WEIR_WITH_LIBDEFLATE
 #include <libdeflate.h>
@@ -60,8 +59,6 @@ std::vector<DeflateEngine> deflate_engines() {
   return engines;
 }
 
-namespace codec_parts {
-
 int default_deflate_level(DeflateEngine engine) {
   switch (engine) {
     case DeflateEngine::libdeflate:
@@ -96,7 +93,10 @@ DeflateEngine deflate_engine_for(bool level_is_given) {
 #endif
 }
 
+namespace codec_parts {
 namespace {
+
+using namespace deflate_memory;
 
 constexpr std::size_t zlib_step = std::numeric_limits<uInt>::max();  // zlib counts in 32 bits
 
@@ -106,37 +106,27 @@ Error cannot_encode(std::size_t raw, DeflateEngine engine, std::string_view reas
 
 // ---- zlib ----
 
-// zlib's allocator over a Scratch; `opaque` is the Scratch, which outlives the stream.
-void* zlib_allocate(void* opaque, uInt items, uInt size) {
-  return static_cast<const Scratch*>(opaque)->allocate(std::size_t{items} * size);
-}
-void zlib_release(void* opaque, void* block) {
-  static_cast<const Scratch*>(opaque)->release(block);
-}
-
-// Plain memory that is counted as a pool would count it; `opaque` is the count.
-void* zlib_count(void* opaque, uInt items, uInt size) {
-  *static_cast<std::uint64_t*>(opaque) += scratch_block_bytes(std::uint64_t{items} * size);
-  return std::calloc(items, size);
-}
-void zlib_count_release(void*, void* block) {
-  std::free(block);
-}
-
 // zlib's defaults: what zlib's bounds and everybody's files assume.
-int start_deflate(z_stream& stream, int level) {
-  return deflateInit2(&stream, level, Z_DEFLATED, MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
+int start_deflate(z_stream& stream, const DeflateSpec& spec) {
+  const int bits = spec.container == DeflateContainer::gzip ? MAX_WBITS + 16 : MAX_WBITS;
+  return deflateInit2(&stream, spec.level, Z_DEFLATED, bits, 8, Z_DEFAULT_STRATEGY);
+}
+
+// zlib names the system it was built for in gzip's header, libdeflate and ISA-L none (RFC 1952 section 2.3.1).
+void set_no_system(std::span<std::byte> gzip) {
+  constexpr std::size_t system_at = 9;
+  if (gzip.size() > system_at) gzip[system_at] = std::byte{255};
 }
 
 // What a zlib stream takes, asked from the library itself: it differs between zlib versions and their
 // replacements.
-std::uint64_t zlib_encoder_bytes(int level) {
+std::uint64_t zlib_encoder_bytes(const DeflateSpec& spec) {
   std::uint64_t counted = 0;
   z_stream stream = {};
   stream.zalloc = zlib_count;
   stream.zfree = zlib_count_release;
   stream.opaque = &counted;
-  if (start_deflate(stream, level) != Z_OK || deflateEnd(&stream) != Z_OK)
+  if (start_deflate(stream, spec) != Z_OK || deflateEnd(&stream) != Z_OK)
     throw Error("prepare", "a zlib stream", "zlib refuses to start");
   return counted;
 }
@@ -155,11 +145,12 @@ std::uint64_t zlib_decoder_bytes() {
 
 class ZlibEncoder : public Encoder {
  public:
-  ZlibEncoder(int level, const Scratch& scratch) : scratch_(scratch) {
+  ZlibEncoder(const DeflateSpec& spec, const Scratch& scratch)
+      : scratch_(scratch), container_(spec.container) {
     stream_.zalloc = zlib_allocate;
     stream_.zfree = zlib_release;
     stream_.opaque = &scratch_;
-    if (start_deflate(stream_, level) != Z_OK) throw Error("allocate", "a zlib stream", "out of memory");
+    if (start_deflate(stream_, spec) != Z_OK) throw Error("allocate", "a zlib stream", "out of memory");
   }
   ZlibEncoder(const ZlibEncoder&) = delete;
   ZlibEncoder& operator=(const ZlibEncoder&) = delete;
@@ -179,7 +170,10 @@ class ZlibEncoder : public Encoder {
       const int status = deflate(&stream_, taken + in_step == raw.size() ? Z_FINISH : Z_NO_FLUSH);
       taken += in_step - stream_.avail_in;
       made += out_step - stream_.avail_out;
-      if (status == Z_STREAM_END) return made;
+      if (status == Z_STREAM_END) {
+        if (container_ == DeflateContainer::gzip) set_no_system(out.first(made));
+        return made;
+      }
       if (status != Z_OK || made == out.size())
         throw cannot_encode(raw.size(), DeflateEngine::zlib, "the result is larger than its bound");
     }
@@ -187,48 +181,13 @@ class ZlibEncoder : public Encoder {
 
  private:
   Scratch scratch_;
+  DeflateContainer container_;
   z_stream stream_ = {};
 };
 
 // ---- libdeflate ----
 
 #ifdef WEIR_WITH_LIBDEFLATE
-
-// libdeflate (before 1.19) has one allocator for the whole process. Ours looks at what the calling thread is
-// about: inside a LibdeflateMemory it takes from its scratch or counts; everywhere else it is malloc, as
-// before.
-class LibdeflateMemory {
- public:
-  explicit LibdeflateMemory(const Scratch* scratch, std::uint64_t* counted = nullptr) {
-    static std::once_flag installed;
-    std::call_once(installed, [] { libdeflate_set_memory_allocator(allocate, release); });
-    scratch_ = scratch;
-    counted_ = counted;
-  }
-  LibdeflateMemory(const LibdeflateMemory&) = delete;
-  LibdeflateMemory& operator=(const LibdeflateMemory&) = delete;
-  ~LibdeflateMemory() {
-    scratch_ = nullptr;
-    counted_ = nullptr;
-  }
-
- private:
-  static void* allocate(std::size_t bytes) {
-    if (counted_ != nullptr) *counted_ += scratch_block_bytes(bytes);
-    return scratch_ != nullptr ? scratch_->allocate(bytes) : std::malloc(bytes);
-  }
-  static void release(void* block) {
-    if (scratch_ != nullptr)
-      scratch_->release(block);
-    else
-      std::free(block);
-  }
-
-  static thread_local const Scratch* scratch_;
-  static thread_local std::uint64_t* counted_;
-};
-thread_local const Scratch* LibdeflateMemory::scratch_ = nullptr;
-thread_local std::uint64_t* LibdeflateMemory::counted_ = nullptr;
 
 std::uint64_t libdeflate_encoder_bytes(int level) {
   std::uint64_t counted = 0;
@@ -237,18 +196,12 @@ std::uint64_t libdeflate_encoder_bytes(int level) {
   return counted;
 }
 
-std::uint64_t libdeflate_decoder_bytes() {
-  std::uint64_t counted = 0;
-  LibdeflateMemory memory(nullptr, &counted);
-  libdeflate_free_decompressor(libdeflate_alloc_decompressor());
-  return counted;
-}
-
 class LibdeflateEncoder : public Encoder {
  public:
-  LibdeflateEncoder(int level, const Scratch& scratch) : scratch_(scratch) {
+  LibdeflateEncoder(const DeflateSpec& spec, const Scratch& scratch)
+      : scratch_(scratch), container_(spec.container) {
     LibdeflateMemory memory(&scratch_);
-    compressor_ = libdeflate_alloc_compressor(level);
+    compressor_ = libdeflate_alloc_compressor(spec.level);
     if (compressor_ == nullptr) throw Error("allocate", "a libdeflate compressor", "out of memory");
   }
   LibdeflateEncoder(const LibdeflateEncoder&) = delete;
@@ -259,8 +212,9 @@ class LibdeflateEncoder : public Encoder {
   }
 
   std::size_t encode(std::span<const std::byte> raw, std::span<std::byte> out) override {
-    const std::size_t made =
-        libdeflate_zlib_compress(compressor_, raw.data(), raw.size(), out.data(), out.size());
+    const auto compress =
+        container_ == DeflateContainer::gzip ? libdeflate_gzip_compress : libdeflate_zlib_compress;
+    const std::size_t made = compress(compressor_, raw.data(), raw.size(), out.data(), out.size());
     if (made == 0)
       throw cannot_encode(raw.size(), DeflateEngine::libdeflate, "the result is larger than its bound");
     return made;
@@ -268,6 +222,7 @@ class LibdeflateEncoder : public Encoder {
 
  private:
   Scratch scratch_;
+  DeflateContainer container_;
   libdeflate_compressor* compressor_ = nullptr;
 };
 
@@ -290,10 +245,10 @@ std::size_t isal_level_bytes(int level) {
 
 class IsalEncoder : public Encoder {
  public:
-  IsalEncoder(int level, const Scratch& scratch)
-      : level_(level),
+  IsalEncoder(const DeflateSpec& spec, const Scratch& scratch)
+      : spec_(spec),
         stream_(scratch, sizeof(isal_zstream), "an ISA-L stream"),
-        tables_(scratch, isal_level_bytes(level), "an ISA-L level buffer") {}
+        tables_(scratch, isal_level_bytes(spec.level), "an ISA-L level buffer") {}
 
   std::size_t encode(std::span<const std::byte> raw, std::span<std::byte> out) override {
     constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max();
@@ -303,10 +258,10 @@ class IsalEncoder : public Encoder {
     isal_deflate_stateless_init(stream);
     // The default window; ISA-L 2.30 leaves it as it was in memory, and smaller ones make other bytes.
     stream->hist_bits = 0;
-    stream->level = static_cast<std::uint32_t>(level_);
+    stream->level = static_cast<std::uint32_t>(spec_.level);
     stream->level_buf = static_cast<std::uint8_t*>(tables_.data());
     stream->level_buf_size = static_cast<std::uint32_t>(tables_.size());
-    stream->gzip_flag = IGZIP_ZLIB;
+    stream->gzip_flag = spec_.container == DeflateContainer::gzip ? IGZIP_GZIP : IGZIP_ZLIB;
     stream->flush = NO_FLUSH;
     stream->end_of_stream = 1;
     // ISA-L reads only; its interface has no const.
@@ -319,11 +274,12 @@ class IsalEncoder : public Encoder {
       throw cannot_encode(raw.size(), DeflateEngine::isal, "the result is larger than its bound");
     if (status != COMP_OK)
       throw cannot_encode(raw.size(), DeflateEngine::isal, fmt::format("ISA-L error {}", status));
+    if (spec_.container == DeflateContainer::gzip) set_no_system(out.first(stream->total_out));
     return stream->total_out;
   }
 
  private:
-  int level_;
+  DeflateSpec spec_;
   ScratchBlock stream_, tables_;
 };
 
@@ -421,51 +377,10 @@ class DeflateDecoder : public Decoder {
 
 }  // namespace
 
-std::uint64_t max_deflate_bytes(DeflateEngine engine, std::uint64_t raw) {
-#ifdef WEIR_WITH_LIBDEFLATE
-  if (engine == DeflateEngine::libdeflate) return libdeflate_zlib_compress_bound(nullptr, raw);
-#endif
-  // compressBound also covers ISA-L, which has no bound of its own: it stores what it cannot compress, 5
-  // bytes per 65535, and zlib's formula allows 16.
-  (void)engine;
-  return compressBound(raw);
-}
-
-std::uint64_t deflate_encoder_scratch_bytes(const CodecSpec& spec) {
-  switch (spec.engine) {
-#ifdef WEIR_WITH_LIBDEFLATE
-    case DeflateEngine::libdeflate:
-      return libdeflate_encoder_bytes(spec.level.value());
-#endif
-#ifdef WEIR_WITH_ISAL
-    case DeflateEngine::isal:
-      return scratch_block_bytes(sizeof(isal_zstream)) +
-             scratch_block_bytes(isal_level_bytes(spec.level.value()));
-#endif
-    default:
-      return zlib_encoder_bytes(spec.level.value());
-  }
-}
-
-std::unique_ptr<Encoder> make_deflate_encoder(const CodecSpec& spec, const Scratch& scratch) {
-  switch (spec.engine) {
-#ifdef WEIR_WITH_LIBDEFLATE
-    case DeflateEngine::libdeflate:
-      return std::make_unique<LibdeflateEncoder>(spec.level.value(), scratch);
-#endif
-#ifdef WEIR_WITH_ISAL
-    case DeflateEngine::isal:
-      return std::make_unique<IsalEncoder>(spec.level.value(), scratch);
-#endif
-    default:
-      return std::make_unique<ZlibEncoder>(spec.level.value(), scratch);
-  }
-}
-
 std::uint64_t deflate_decoder_scratch_bytes() {
   std::uint64_t bytes = zlib_decoder_bytes();
 #ifdef WEIR_WITH_LIBDEFLATE
-  bytes += libdeflate_decoder_bytes();
+  bytes += deflate_memory::libdeflate_decoder_bytes();
 #endif
   return bytes;
 }
@@ -475,4 +390,47 @@ std::unique_ptr<Decoder> make_deflate_decoder(const Scratch& scratch) {
 }
 
 }  // namespace codec_parts
+
+std::uint64_t max_deflate_bytes(const DeflateSpec& spec, std::uint64_t raw) {
+  // gzip has 18 bytes around the data, zlib's container 6.
+  const std::uint64_t more = spec.container == DeflateContainer::gzip ? 12 : 0;
+#ifdef WEIR_WITH_LIBDEFLATE
+  if (spec.engine == DeflateEngine::libdeflate) return libdeflate_zlib_compress_bound(nullptr, raw) + more;
+#endif
+  // compressBound also covers ISA-L, which has no bound of its own: it stores what it cannot compress, 5
+  // bytes per 65535, and zlib's formula allows 16.
+  return compressBound(raw) + more;
+}
+
+std::uint64_t deflate_encoder_scratch_bytes(const DeflateSpec& spec) {
+  switch (spec.engine) {
+#ifdef WEIR_WITH_LIBDEFLATE
+    case DeflateEngine::libdeflate:
+      return codec_parts::libdeflate_encoder_bytes(spec.level);
+#endif
+#ifdef WEIR_WITH_ISAL
+    case DeflateEngine::isal:
+      return scratch_block_bytes(sizeof(isal_zstream)) +
+             scratch_block_bytes(codec_parts::isal_level_bytes(spec.level));
+#endif
+    default:
+      return codec_parts::zlib_encoder_bytes(spec);
+  }
+}
+
+std::unique_ptr<Encoder> make_deflate_encoder(const DeflateSpec& spec, const Scratch& scratch) {
+  switch (spec.engine) {
+#ifdef WEIR_WITH_LIBDEFLATE
+    case DeflateEngine::libdeflate:
+      return std::make_unique<codec_parts::LibdeflateEncoder>(spec, scratch);
+#endif
+#ifdef WEIR_WITH_ISAL
+    case DeflateEngine::isal:
+      return std::make_unique<codec_parts::IsalEncoder>(spec, scratch);
+#endif
+    default:
+      return std::make_unique<codec_parts::ZlibEncoder>(spec, scratch);
+  }
+}
+
 }  // namespace weir

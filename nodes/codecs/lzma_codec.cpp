@@ -19,60 +19,12 @@
 #include <limits>
 
 #include "framework/error.hpp"
+#include "nodes/codecs/lzma_stream.hpp"
 
 namespace weir::codec_parts {
 namespace {
 
-constexpr std::uint64_t smallest_dictionary = LZMA_DICT_SIZE_MIN;
-
-std::string_view reason_of(lzma_ret status) {
-  switch (status) {
-    case LZMA_MEM_ERROR:
-      return "out of memory";
-    case LZMA_FORMAT_ERROR:
-      return "it does not start as .xz";
-    case LZMA_OPTIONS_ERROR:
-      return "its header asks for what liblzma does not know";
-    case LZMA_DATA_ERROR:
-      return "it is broken";
-    case LZMA_BUF_ERROR:
-      return "no progress is possible";
-    default:
-      return "liblzma fails";
-  }
-}
-
-/// liblzma's allocator over a Scratch; `opaque` is the Scratch.
-void* allocate(void* opaque, std::size_t items, std::size_t size) {
-  return static_cast<const Scratch*>(opaque)->allocate(items * size);
-}
-void release(void* opaque, void* block) {
-  if (block != nullptr) static_cast<const Scratch*>(opaque)->release(block);
-}
-
-/// A stream's state with its memory; its address stays, for liblzma keeps it.
-class Stream {
- public:
-  explicit Stream(const Scratch& scratch) : scratch_(scratch) { stream_.allocator = &allocator_; }
-  ~Stream() { lzma_end(&stream_); }
-  Stream(const Stream&) = delete;
-  Stream& operator=(const Stream&) = delete;
-
-  lzma_stream* get() { return &stream_; }
-  lzma_stream* operator->() { return &stream_; }
-  const lzma_allocator* allocator() const { return &allocator_; }
-
- private:
-  Scratch scratch_;
-  lzma_allocator allocator_ = {allocate, release, &scratch_};
-  lzma_stream stream_ = LZMA_STREAM_INIT;
-};
-
-std::uint32_t dictionary_for(std::uint64_t wanted, std::uint64_t raw) {
-  constexpr std::uint64_t page = 4096;
-  const std::uint64_t piece = raw > wanted ? wanted : (raw + page - 1) / page * page;
-  return static_cast<std::uint32_t>(std::max(std::min(wanted, piece), smallest_dictionary));
-}
+using namespace lzma_stream_parts;
 
 lzma_options_lzma options_for(int preset, std::uint64_t raw) {
   lzma_options_lzma options;
@@ -116,27 +68,7 @@ class LzmaEncoder : public Encoder {
   Stream stream_;
 };
 
-/// Options of a block's filters, which liblzma allocates when it reads them.
-class Filters {
- public:
-  explicit Filters(const lzma_allocator* allocator) : allocator_(allocator) {
-    filters_[0] = {LZMA_VLI_UNKNOWN, nullptr};
-  }
-  ~Filters() {
-    for (std::size_t i = 0; filters_[i].id != LZMA_VLI_UNKNOWN; ++i)
-      if (filters_[i].options != nullptr) allocator_->free(allocator_->opaque, filters_[i].options);
-  }
-  Filters(const Filters&) = delete;
-  Filters& operator=(const Filters&) = delete;
-  lzma_filter* get() { return filters_.data(); }
-
- private:
-  const lzma_allocator* allocator_;
-  std::array<lzma_filter, LZMA_FILTERS_MAX + 1> filters_;
-};
-
-/// Goes through the container itself, block by block, to be asked before a dictionary is allocated
-/// (https://tukaani.org/xz/xz-file-format.txt). The index behind the blocks is not read: like libtiff, it stops
+/// Goes through the container itself, block by block (https://tukaani.org/xz/xz-file-format.txt). The index behind the blocks is not read: like libtiff, it stops
 /// where the piece is full.
 class LzmaDecoder : public Decoder {
  public:
@@ -149,16 +81,12 @@ class LzmaDecoder : public Decoder {
     require(lzma_stream_header_decode(&flags, in.data()));
     std::size_t at = LZMA_STREAM_HEADER_SIZE, filled = 0;
     while (filled < out.size() && at < in.size() && in[at] != 0) {  // 0: the index
-      lzma_block block = {};
-      block.header_size = lzma_block_header_size_decode(in[at]);
-      if (block.header_size > in.size() - at) break;
+      lzma_block block;
       Filters filters(stream_.allocator());
-      block.check = flags.check;
-      block.filters = filters.get();
-      require(lzma_block_header_decode(&block, stream_.allocator(), in.data() + at));
-      at += block.header_size;
-      limit_dictionary(filters.get(), out.size());
-      require(lzma_block_decoder(stream_.get(), &block));
+      const std::size_t header =
+          start_block(stream_, block, filters, flags.check, in.subspan(at), out.size());
+      if (header == 0) break;
+      at += header;
       stream_->next_in = in.data() + at;
       stream_->avail_in = in.size() - at;
       stream_->next_out = reinterpret_cast<std::uint8_t*>(out.data()) + filled;
@@ -175,19 +103,6 @@ class LzmaDecoder : public Decoder {
   }
 
  private:
-  static void require(lzma_ret status) {
-    if (status == LZMA_OK) return;
-    throw Error(status == LZMA_MEM_ERROR ? "allocate" : "decode",
-                status == LZMA_MEM_ERROR ? "an lzma decoder" : "lzma data", reason_of(status));
-  }
-  static void limit_dictionary(lzma_filter* filters, std::uint64_t raw) {
-    for (; filters->id != LZMA_VLI_UNKNOWN; ++filters) {
-      if (filters->id != LZMA_FILTER_LZMA2) continue;
-      auto& options = *static_cast<lzma_options_lzma*>(filters->options);
-      options.dict_size = dictionary_for(options.dict_size, raw);
-    }
-  }
-
   Stream stream_;
 };
 

@@ -13,7 +13,8 @@
 #include "framework/error.hpp"
 #include "nodes/codecs/codec_parts.hpp"
 
-namespace weir::codec_parts {
+namespace weir {
+namespace codec_parts {
 namespace {
 
 constexpr std::size_t kib = 1024;
@@ -49,7 +50,7 @@ std::size_t context_bytes(int level, std::uint64_t raw) {
 // parameters are fixed for that piece; libzstd only lowers them for smaller ones, which is a function of the size.
 class ZstdEncoder : public Encoder {
  public:
-  ZstdEncoder(int level, std::uint64_t raw, const Scratch& scratch)
+  ZstdEncoder(int level, bool checksum, std::uint64_t raw, const Scratch& scratch)
       : block_(scratch, context_bytes(level, raw), "a zstd context"),
         context_(ZSTD_initStaticCCtx(block_.data(), block_.size())) {
     if (context_ == nullptr)
@@ -66,6 +67,7 @@ class ZstdEncoder : public Encoder {
     set(ZSTD_c_minMatch, static_cast<int>(p.minMatch));
     set(ZSTD_c_targetLength, static_cast<int>(p.targetLength));
     set(ZSTD_c_strategy, static_cast<int>(p.strategy));
+    set(ZSTD_c_checksumFlag, checksum ? 1 : 0);
   }
 
   std::size_t encode(std::span<const std::byte> raw, std::span<std::byte> out) override {
@@ -163,20 +165,6 @@ class ZstdDecoder : public Decoder {
 
 }  // namespace
 
-std::uint64_t max_zstd_bytes(std::uint64_t raw) {
-  // ZSTD_compressBound as zstd.h states it (the function refuses sizes that it thinks absurd): a 256th more, and up to
-  // 64 bytes for pieces below 128 KiB.
-  return raw + (raw >> 8) + (raw < 128 * kib ? (128 * kib - raw) >> 11 : 0);
-}
-
-std::uint64_t zstd_encoder_scratch_bytes(int level, std::uint64_t raw) {
-  return scratch_block_bytes(context_bytes(level, raw));
-}
-
-std::unique_ptr<Encoder> make_zstd_encoder(int level, std::uint64_t raw, const Scratch& scratch) {
-  return std::make_unique<ZstdEncoder>(level, raw, scratch);
-}
-
 std::uint64_t zstd_decoder_scratch_bytes() {
   return scratch_block_bytes(ZSTD_estimateDCtxSize()) + scratch_block_bytes(ZSTD_BLOCKSIZE_MAX);
 }
@@ -185,4 +173,22 @@ std::unique_ptr<Decoder> make_zstd_decoder(const Scratch& scratch) {
   return std::make_unique<ZstdDecoder>(scratch);
 }
 
-}  // namespace weir::codec_parts
+}  // namespace codec_parts
+
+std::uint64_t max_zstd_bytes(std::uint64_t raw) {
+  // ZSTD_compressBound as zstd.h states it (the function refuses sizes that it thinks absurd): a 256th more, and up to
+  // 64 bytes for pieces below 128 KiB.
+  constexpr std::uint64_t small = 128 * 1024;
+  return raw + (raw >> 8) + (raw < small ? (small - raw) >> 11 : 0);
+}
+
+std::uint64_t zstd_encoder_scratch_bytes(int level, std::uint64_t raw) {
+  return scratch_block_bytes(codec_parts::context_bytes(level, raw));
+}
+
+std::unique_ptr<Encoder> make_zstd_encoder(int level, bool checksum, std::uint64_t raw,
+                                           const Scratch& scratch) {
+  return std::make_unique<codec_parts::ZstdEncoder>(level, checksum, raw, scratch);
+}
+
+}  // namespace weir
