@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "framework/buffer.hpp"
+#include "nodes/zarr/crc32c.hpp"
 #include "nodes/zarr/zarr_metadata.hpp"
 
 namespace weir {
@@ -29,6 +30,11 @@ class ZarrDecoder {
   virtual ~ZarrDecoder() = default;
   /// Fills `raw` (ChunkCodec::raw_bytes) in the stored layout, or throws an Error: broken data, a wrong length, a wrong checksum.
   virtual void decode(std::span<const std::byte> encoded, std::span<std::byte> raw) = 0;
+  /// Fills `part` with the raw bytes from `first` on, and decodes no more than the blocks that they lie in; with the errors of
+  /// decode, as far as it comes to see them. Returns false, having done nothing, where the chunk must be decoded whole: where
+  /// ChunkCodec::decodes_parts() is false, and for chunks whose writer counted in other elements.
+  virtual bool decode_part(std::span<const std::byte> encoded, std::uint64_t first,
+                           std::span<std::byte> part) = 0;
 };
 class ZarrEncoder {
  public:
@@ -37,6 +43,8 @@ class ZarrEncoder {
   /// whatever was encoded before.
   virtual std::size_t encode(std::span<const std::byte> raw, std::span<std::byte> out) = 0;
 };
+
+class ChunkChain;
 
 /// The codecs of one chunk (inner chunk, or shard index), without sharding, prepared once for its shape. Const and thread-safe;
 /// encoders and decoders are one thread's each.
@@ -54,11 +62,13 @@ class ChunkCodec {
   bool is_fixed_size() const;
   /// Whether an encoded chunk is its raw bytes, so that parts of it can be read and written alone.
   bool is_raw() const;
+  /// Whether ZarrDecoder::decode_part takes less time than decode: bytes alone, and blosc.
+  bool decodes_parts() const;
 
-  std::uint64_t decoder_scratch_bytes()
-      const;  ///< of one decoder, drawn from its scratch or declared from measured bounds
+  /// Of one decoder: drawn from its scratch, or (blosc) declared from measured bounds.
+  std::uint64_t decoder_scratch_bytes() const;
   std::uint64_t encoder_scratch_bytes() const;
-  /// `check_sums`: whether a wrong checksum (crc32c, zstd's, gzip's where the library lets one choose) is an Error.
+  /// `check_sums`: whether a wrong checksum of crc32c and zstd is an Error. Those of gzip, zlib, bz2 and lzma always are.
   std::unique_ptr<ZarrDecoder> make_decoder(const Scratch& scratch, bool check_sums = true) const;
   /// Throws a usage Error for filters that are only read.
   std::unique_ptr<ZarrEncoder> make_encoder(const Scratch& scratch) const;
@@ -66,10 +76,7 @@ class ChunkCodec {
  private:
   StoredLayout layout_;
   std::uint64_t raw_bytes_ = 0, max_encoded_bytes_ = 0;
-  std::vector<ZarrCodecSpec> stages_;  ///< bytes to bytes, and filters, in encoding order
+  std::shared_ptr<const ChunkChain> chain_;
 };
-
-/// crc32c (RFC 3720), as Zarr's codec appends it: SSE 4.2 where the machine has it, else a table.
-std::uint32_t crc32c(std::span<const std::byte> bytes, std::uint32_t before = 0);
 
 }  // namespace weir
