@@ -184,7 +184,7 @@ TEST_CASE("every stored file is in one list, and every list is of stored files")
   for (const Refused& file : refused) listed.emplace(file.name);
   for (const Picture& picture : pictures) listed.emplace(picture.name);
   for (const auto& entry : std::filesystem::directory_iterator(WEIR_TEST_DATA))
-    stored.insert(entry.path().filename());
+    if (!entry.is_directory()) stored.insert(entry.path().filename());
   CHECK(listed == stored);
 }
 

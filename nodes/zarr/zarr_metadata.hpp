@@ -23,7 +23,7 @@ struct ZarrCodecSpec {
     transpose,  ///< array to array: `order`
     delta,      ///< v2 filters from here: array to array on the raw elements, in `type` and `as_type`
     fixed_scale_offset,
-    bit_round,  ///< reading: nothing to undo
+    bit_round,  ///< reading: nothing to undo; `level` is the bits kept
     pack_bits,
     bytes,             ///< array to bytes: `big_endian`
     sharding_indexed,  ///< array to bytes: `sharding`
@@ -41,18 +41,21 @@ struct ZarrCodecSpec {
   std::vector<std::uint32_t> order =
       {};  ///< transpose: dimension i of the result is dimension order[i] of the input
   bool big_endian = false;
-  std::optional<int> level =
-      std::nullopt;             ///< gzip, zlib, zstd, blosc, bz2, lzma; absent: the library's default
+  /// gzip, zlib, zstd, blosc, bz2, lzma, and lz4's acceleration; absent: the library's default, which metadata then names.
+  std::optional<int> level = std::nullopt;
   bool checksum = false;        ///< zstd
   std::string compressor = {};  ///< blosc: lz4, lz4hc, blosclz, zstd, zlib, snappy
   /// blosc: 0 none, 1 bytes, 2 bits; v2's -1 (automatic) is 2 for elements of a byte and 1 for others.
   int shuffling = 1;
-  std::uint32_t element_bytes = 0;   ///< blosc, shuffle: 0: the data type's
+  /// blosc, shuffle: 0: the data type's, as metadata that names that size is read.
+  std::uint32_t element_bytes = 0;
   std::uint64_t block_bytes = 0;     ///< blosc: 0: automatic
   ZarrType type = {}, as_type = {};  ///< delta, fixed_scale_offset
   bool type_is_big = false, as_type_is_big = false;
   double scale = 1, offset = 0;  ///< fixed_scale_offset
   std::shared_ptr<const ZarrSharding> sharding = nullptr;
+
+  bool operator==(const ZarrCodecSpec& other) const;  ///< of shardings by what they say
 };
 std::string_view name_of(ZarrCodecSpec::Id id);  ///< v3's name, or numcodecs' for those that v3 does not have
 
@@ -62,6 +65,7 @@ struct ZarrSharding {
   std::vector<ZarrCodecSpec> codecs;        ///< of inner chunks: may end in another sharding
   std::vector<ZarrCodecSpec> index_codecs;  ///< of fixed size: bytes, and crc32c or nothing
   bool index_at_end = true;
+  bool operator==(const ZarrSharding&) const = default;
 };
 
 /// How chunk (i, j, ...) is called: "c/1/2" (v3 default), "1.2" (v2).
@@ -69,6 +73,7 @@ struct ZarrKeys {
   bool has_prefix = true;  ///< v3's `default`: "c" in front, which is the whole key of a 0-d array; v2's: "0"
   char separator = '/';
   std::string key(std::span<const std::uint64_t> chunk) const;
+  bool operator==(const ZarrKeys&) const = default;
 };
 
 /// All that zarr.json or .zarray (with .zattrs) says of an array. Row-major throughout: the last axis is the fastest.
@@ -84,6 +89,7 @@ struct ZarrArrayMetadata {
   std::vector<std::optional<std::string>> dimension_names;  ///< empty: absent
   std::string attributes = "{}";                            ///< JSON, an object, kept as it is
 
+  bool operator==(const ZarrArrayMetadata&) const = default;
   std::size_t rank() const { return shape.size(); }
   /// nullptr where chunks are no shards.
   const ZarrSharding* sharding() const;
@@ -92,13 +98,14 @@ struct ZarrArrayMetadata {
 struct ZarrGroupMetadata {
   int format = 3;
   std::string attributes = "{}";  ///< JSON, an object
+  bool operator==(const ZarrGroupMetadata&) const = default;
 };
 
 /// Limits on metadata from outside.
 struct ZarrLimits {
   std::uint64_t metadata_bytes = 16 << 20;
   std::uint64_t depth = 64;                ///< of nested JSON
-  std::uint64_t chunk_bytes = 1ull << 31;  ///< of one inner chunk, decoded
+  std::uint64_t chunk_bytes = 1ull << 31;  ///< of one inner chunk, decoded, and of one shard index
   std::size_t rank = 32;
 };
 
@@ -111,9 +118,13 @@ ZarrGroupMetadata parse_zarr_v3_group(std::string_view json, const std::string& 
 /// Reads a .zarray, and .zattrs where there is one (empty: none).
 ZarrArrayMetadata parse_zarr_v2_array(std::string_view zarray, std::string_view zattrs,
                                       const std::string& name, const ZarrLimits& limits = {});
+/// Reads a .zgroup, and .zattrs where there is one.
+ZarrGroupMetadata parse_zarr_v2_group(std::string_view zgroup, std::string_view zattrs,
+                                      const std::string& name, const ZarrLimits& limits = {});
 
-/// zarr.json or .zarray of an array, canonical: two spaces, members in the specification's order, long extension forms; the same
-/// for the same metadata on every machine. Throws a usage Error for what the format cannot say.
+/// zarr.json or .zarray of an array, canonical: two spaces, members in the specification's order, long extension forms (data types
+/// as the names that every reader takes); the same for the same metadata on every machine. v2's attributes are a file of their own,
+/// .zattrs. Throws a usage Error for what check() or the format does not allow.
 std::string to_json(const ZarrArrayMetadata& array);
 std::string to_json(const ZarrGroupMetadata& group);
 
