@@ -9,6 +9,8 @@
 #include <cstring>
 #include <utility>
 
+#include "nodes/zarr/shard_stage.hpp"
+
 namespace weir {
 namespace {
 
@@ -56,7 +58,8 @@ void require_length(std::size_t bytes, std::uint64_t wanted) {
 
 }  // namespace
 
-ChunkChain::ChunkChain(const std::vector<ZarrCodecSpec>& codecs, const ZarrType& type, std::uint64_t raw)
+ChunkChain::ChunkChain(const std::vector<ZarrCodecSpec>& codecs, const ZarrType& type, std::uint64_t raw,
+                       std::span<const std::uint64_t> stored_shape, std::span<const std::byte> fill)
     : raw_(raw) {
   std::uint64_t bytes = raw;
   bool is_fixed = true;
@@ -72,7 +75,8 @@ ChunkChain::ChunkChain(const std::vector<ZarrCodecSpec>& codecs, const ZarrType&
       step.encoded_bytes = bytes + sum_bytes;
       step.is_fixed = is_fixed;
     } else {
-      step.stage = make_stage(codec, type, bytes);
+      step.stage = codec.id == Id::sharding_indexed ? shard_stage(*codec.sharding, type, stored_shape, fill)
+                                                    : make_stage(codec, type, bytes);
       step.encoded_bytes = step.stage->max_encoded_bytes();
       step.is_fixed = is_fixed && step.stage->is_fixed_size();
     }

@@ -17,7 +17,9 @@ namespace weir {
 class ChunkChain {
  public:
   /// `raw`: the bytes of a chunk. Throws a usage Error.
-  ChunkChain(const std::vector<ZarrCodecSpec>& codecs, const ZarrType& type, std::uint64_t raw);
+  /// `stored_shape`, `fill`: for shards; see shard_stage.hpp.
+  ChunkChain(const std::vector<ZarrCodecSpec>& codecs, const ZarrType& type, std::uint64_t raw,
+             std::span<const std::uint64_t> stored_shape, std::span<const std::byte> fill);
 
   std::uint64_t max_encoded_bytes() const { return steps_.empty() ? raw_ : steps_.back().encoded_bytes; }
   bool is_fixed_size() const { return steps_.empty() || steps_.back().is_fixed; }
@@ -32,7 +34,7 @@ class ChunkChain {
   friend class Between;
 
   struct Step {
-    std::unique_ptr<const chunk_stages::Stage> stage;  ///< nullptr: crc32c
+    std::shared_ptr<const chunk_stages::Stage> stage;  ///< nullptr: crc32c
     std::uint64_t raw_bytes = 0;                       ///< what comes in, at most
     std::uint64_t encoded_bytes = 0;                   ///< what goes out, at most
     bool is_fixed = false;                             ///< whether that is exact

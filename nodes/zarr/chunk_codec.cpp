@@ -67,7 +67,7 @@ bool StoredLayout::is_plain() const {
 }
 
 ChunkCodec::ChunkCodec(const std::vector<ZarrCodecSpec>& codecs, const ZarrType& type,
-                       std::span<const std::uint64_t> shape)
+                       std::span<const std::uint64_t> shape, std::span<const std::byte> fill)
     : raw_bytes_(bytes_of_shape(shape, type.bytes)) {
   layout_.axes.resize(shape.size());
   std::iota(layout_.axes.begin(), layout_.axes.end(), 0u);
@@ -78,10 +78,10 @@ ChunkCodec::ChunkCodec(const std::vector<ZarrCodecSpec>& codecs, const ZarrType&
     if (codec.id == Id::bytes)
       layout_.swapped =
           layout_.word_bytes > 1 && codec.big_endian == (std::endian::native == std::endian::little);
-    if (codec.id == Id::sharding_indexed)
-      throw Error::usage("use", "codec sharding_indexed", "it is no codec of a single chunk");
   }
-  chain_ = std::make_shared<const ChunkChain>(codecs, type, raw_bytes_);
+  std::vector<std::uint64_t> stored_shape;
+  for (const std::uint32_t axis : layout_.axes) stored_shape.push_back(shape[axis]);
+  chain_ = std::make_shared<const ChunkChain>(codecs, type, raw_bytes_, stored_shape, fill);
   max_encoded_bytes_ = chain_->max_encoded_bytes();
 }
 

@@ -46,13 +46,13 @@ class ZarrEncoder {
 
 class ChunkChain;
 
-/// The codecs of one chunk (inner chunk, or shard index), without sharding, prepared once for its shape. Const and thread-safe;
+/// The codecs of one chunk (inner chunk, shard index, or a shard that is a chunk as a whole), prepared once for its shape. Const and thread-safe;
 /// encoders and decoders are one thread's each.
 class ChunkCodec {
  public:
   /// Throws a usage Error for codecs that are not built in or do not fit the type.
   ChunkCodec(const std::vector<ZarrCodecSpec>& codecs, const ZarrType& type,
-             std::span<const std::uint64_t> shape);
+             std::span<const std::uint64_t> shape, std::span<const std::byte> fill = {});
 
   const StoredLayout& layout() const { return layout_; }
   std::uint64_t raw_bytes() const { return raw_bytes_; }

@@ -1,0 +1,146 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "framework/context.hpp"
+#include "framework/item.hpp"
+#include "nodes/zarr/chunk_runs.hpp"
+#include "nodes/zarr/zarr_array.hpp"
+
+// The nodes that read an array: runs of chunks are fetched, decoded part by part, and scattered.
+//
+//   plan ──► fetch ──► split ──► decode ──► scatter
+
+namespace weir {
+
+/// A run that is wanted.
+struct RunRequest {
+  std::uint64_t run = 0;
+};
+inline std::string item_name(const RunRequest& request) {
+  return "run " + std::to_string(request.run);
+}
+
+/// The stored bytes of a run's chunks.
+struct FetchedRun {
+  struct Piece {
+    std::uint64_t offset = 0, bytes = 0;  ///< in `data`
+    bool is_there = false;                ///< else the chunk is all fill
+  };
+  std::uint64_t run = 0;
+  std::vector<ZarrIndex> chunks;
+  std::vector<Piece> pieces;  ///< one per chunk
+  Buffer data;
+};
+inline std::uint64_t payload_bytes(const FetchedRun& run) {
+  return run.data.size();
+}
+std::string item_name(const FetchedRun& run);
+/// Plain bytes that an item takes for each of its chunks.
+inline std::uint64_t item_bytes(const ZarrLayout& layout) {
+  return sizeof(FetchedRun::Piece) + sizeof(ZarrIndex) + layout.rank() * sizeof(std::uint64_t);
+}
+
+/// Chunks [first, first + count) of a fetched run: what one thread decodes.
+struct RunPart {
+  std::shared_ptr<const FetchedRun> run;
+  std::size_t first = 0, count = 0;
+};
+inline std::uint64_t payload_bytes(const RunPart&) {
+  return 0;  // counted where it was fetched
+}
+std::string item_name(const RunPart& part);
+
+/// The elements of a part's chunks, each packed in the stored layout.
+struct DecodedPart {
+  RunPart part;
+  Buffer
+      raw;  ///< chunk i of the part at i x raw_bytes; empty where chunks are stored raw, in the run's data then
+};
+inline std::uint64_t payload_bytes(const DecodedPart& part) {
+  return part.raw.size();
+}
+inline std::string item_name(const DecodedPart& part) {
+  return item_name(part.part);
+}
+
+/// Gets the stored chunks of a run; for the I/O lane. A shard that is wanted whole is one request, index and all; else its index
+/// is one (kept by the array), and chunks that lie near each other are one.
+class FetchRun {
+ public:
+  FetchRun(std::shared_ptr<const ZarrArray> array, std::shared_ptr<const ChunkRuns> runs)
+      : array_(std::move(array)), runs_(std::move(runs)) {}
+  FetchedRun operator()(const RunRequest& request, const Context& context) const;
+  /// Charge of the buffer of one run.
+  static std::uint64_t run_bytes(const ZarrLayout& layout, std::uint64_t chunks);
+
+ private:
+  bool fetch_whole(FetchedRun& run, const std::string& key, const Context& context) const;
+  void fetch_parts(FetchedRun& run, const std::string& key, const ShardIndex& index,
+                   const Context& context) const;
+  void fetch_objects(FetchedRun& run, const Context& context) const;
+  void refuse_missing(const std::string& key) const;
+
+  std::shared_ptr<const ZarrArray> array_;
+  std::shared_ptr<const ChunkRuns> runs_;
+};
+
+/// Cuts a run into parts of as many chunks; the parts share its bytes.
+class SplitRun {
+ public:
+  explicit SplitRun(std::uint64_t chunks_per_part) : chunks_per_part_(chunks_per_part) {}
+  void operator()(const Item<FetchedRun>& run, Emit<RunPart>& emit) const;
+  static std::uint64_t parts(std::uint64_t chunks, std::uint64_t chunks_per_part) {
+    return chunks == 0 ? 1 : (chunks + chunks_per_part - 1) / chunks_per_part;
+  }
+
+ private:
+  std::uint64_t chunks_per_part_;
+};
+
+/// Undoes the codecs of a part's chunks. Chunks that are stored raw go on as they are.
+class DecodePart {
+ public:
+  struct Local {
+    std::unique_ptr<ZarrDecoder> decoder;
+  };
+  DecodePart(std::shared_ptr<const ZarrArray> array, std::shared_ptr<std::atomic<std::uint64_t>> decoded)
+      : array_(std::move(array)), decoded_(std::move(decoded)) {}
+  std::unique_ptr<Local> make_local(const Scratch& scratch) const;
+  DecodedPart operator()(const RunPart& part, Local& local, const Context& context) const;
+  /// Charge of the buffer of one part.
+  static std::uint64_t part_bytes(const ZarrLayout& layout, std::uint64_t chunks);
+
+ private:
+  std::shared_ptr<const ZarrArray> array_;
+  std::shared_ptr<std::atomic<std::uint64_t>> decoded_;  // chunks
+};
+
+/// Memory of the caller: element (i, j, ...) of the selection lies at data + i * strides[0] + j * strides[1] + ...; bytes, in the
+/// machine's byte order. The caller owns it; it is not counted in the budget.
+struct ZarrTarget {
+  std::byte* data = nullptr;
+  std::vector<std::ptrdiff_t> strides;
+};
+
+/// Copies each chunk's part of the selection to its place; fill, where there is none. Parts do not overlap: many threads may be
+/// inside.
+class ScatterPart {
+ public:
+  ScatterPart(std::shared_ptr<const ZarrArray> array, std::shared_ptr<const ChunkRuns> runs,
+              ZarrTarget target)
+      : array_(std::move(array)), runs_(std::move(runs)), target_(std::move(target)) {}
+  void operator()(const DecodedPart& part) const;
+
+ private:
+  std::shared_ptr<const ZarrArray> array_;
+  std::shared_ptr<const ChunkRuns> runs_;
+  ZarrTarget target_;
+};
+
+}  // namespace weir

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+
+#include "framework/graph.hpp"
+#include "nodes/zarr/zarr_array.hpp"
+
+namespace weir {
+
+/// How many chunks travel together: in a run (a unit: what is fetched at once), and in a part of it (what one thread works on at
+/// once).
+struct RunSizes {
+  std::uint64_t run = 1, part = 1;
+};
+
+/// `chunk_bytes`: what a chunk takes in a run, all nodes together; `fixed_bytes`: what a run takes beside; `standing`: what the graph keeps.
+/// `limits` are resolved.
+RunSizes run_sizes(const ZarrArray& array, const GraphOptions& limits, std::uint64_t chunk_bytes,
+                   std::uint64_t fixed_bytes, std::uint64_t standing);
+
+}  // namespace weir

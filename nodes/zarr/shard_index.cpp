@@ -1,0 +1,116 @@
+#include "nodes/zarr/shard_index.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <cstring>
+#include <numeric>
+
+#include "framework/error.hpp"
+
+namespace weir {
+namespace {
+
+constexpr ZarrType uint64_type{ZarrType::Kind::unsigned_integer, 8};
+
+}  // namespace
+
+ShardIndexCodec::ShardIndexCodec(const ZarrSharding& sharding, std::uint64_t inner_chunks)
+    : inner_chunks_(inner_chunks),
+      is_at_end_(sharding.index_at_end),
+      codec_(sharding.index_codecs, uint64_type, std::vector<std::uint64_t>{inner_chunks, 2}) {
+  if (!codec_.is_fixed_size())
+    throw Error::usage("read", "the index codecs of shards",
+                       "an index has a fixed size: no codec may compress it");
+}
+
+void ShardIndexCodec::decode(std::span<const std::byte> encoded, std::uint64_t object_bytes,
+                             std::uint64_t max_chunk_bytes, const std::string& object,
+                             std::span<ShardEntry> entries) const {
+  assert(entries.size() == inner_chunks_);
+  const auto refuse = [&](std::string_view reason) { throw Error("read the index of", object, reason); };
+  static_assert(sizeof(ShardEntry) == 16);
+  try {
+    codec_.make_decoder({})->decode(encoded, std::as_writable_bytes(entries));
+  } catch (const Error& error) {
+    refuse(error.reason());
+  }
+  if (codec_.layout().swapped) {
+    for (ShardEntry& entry : entries) {
+      entry.offset = __builtin_bswap64(entry.offset);
+      entry.bytes = __builtin_bswap64(entry.bytes);
+    }
+  }
+  const std::uint64_t index_begin = offset(object_bytes), index_end = index_begin + encoded_bytes();
+  std::vector<std::uint32_t> stored;
+  stored.reserve(entries.size());
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const ShardEntry& entry = entries[i];
+    if (entry.is_empty()) continue;
+    if (entry.offset > object_bytes || entry.bytes > object_bytes - entry.offset)
+      refuse(fmt::format("inner chunk {} is said to be {} bytes from {} on, and the object has {}", i,
+                         entry.bytes, entry.offset, object_bytes));
+    if (entry.offset < index_end && entry.offset + entry.bytes > index_begin)
+      refuse(fmt::format("inner chunk {} is said to lie in the index", i));
+    if (entry.bytes > max_chunk_bytes)
+      refuse(fmt::format(
+          "inner chunk {} is said to have {} bytes, and {} is the most that its codecs make of it", i,
+          entry.bytes, max_chunk_bytes));
+    stored.push_back(static_cast<std::uint32_t>(i));
+  }
+  std::ranges::sort(stored, {}, [&](std::uint32_t i) { return entries[i].offset; });
+  for (std::size_t i = 1; i < stored.size(); ++i) {
+    const ShardEntry &before = entries[stored[i - 1]], &entry = entries[stored[i]];
+    if (before.offset + before.bytes > entry.offset)
+      refuse(fmt::format("inner chunks {} and {} overlap", stored[i - 1], stored[i]));
+  }
+}
+
+std::vector<std::byte> ShardIndexCodec::encode(std::span<const ShardEntry> entries) const {
+  assert(entries.size() == inner_chunks_);
+  std::vector<ShardEntry> words(entries.begin(), entries.end());
+  if (codec_.layout().swapped) {
+    for (ShardEntry& entry : words) {
+      entry.offset = __builtin_bswap64(entry.offset);
+      entry.bytes = __builtin_bswap64(entry.bytes);
+    }
+  }
+  std::vector<std::byte> encoded(codec_.max_encoded_bytes());
+  encoded.resize(codec_.make_encoder({})->encode(std::as_bytes(std::span(words)), encoded));
+  return encoded;
+}
+
+std::uint64_t ShardIndexCodec::scratch_bytes() const {
+  return inner_chunks_ * (sizeof(ShardEntry) + sizeof(std::uint32_t)) + encoded_bytes() +
+         std::max(codec_.decoder_scratch_bytes(), codec_.encoder_scratch_bytes());
+}
+
+// Bits are dealt out from the lowest, the first axis first, each axis as many as its count has: what zarr-python does. So a
+// count of 1 takes no part, and a long axis has its upper bits alone.
+std::vector<std::uint32_t> shard_order(ShardOrder order, std::span<const std::uint64_t> counts) {
+  std::uint64_t total = 1;
+  for (const std::uint64_t count : counts) total *= count;
+  std::vector<std::uint32_t> positions(total);
+  std::iota(positions.begin(), positions.end(), 0u);
+  if (order == ShardOrder::row_major) return positions;
+
+  std::vector<std::uint64_t> codes(total), strides(counts.size(), 1);
+  for (std::size_t axis = counts.size(); axis-- > 1;) strides[axis - 1] = strides[axis] * counts[axis];
+  int bits = 0;
+  for (const std::uint64_t count : counts) bits = std::max(bits, static_cast<int>(std::bit_width(count - 1)));
+  for (std::uint64_t i = 0; i < total; ++i) {
+    int out = 0;
+    for (int bit = 0; bit < bits; ++bit)
+      for (std::size_t axis = 0; axis < counts.size(); ++axis) {
+        if (bit >= static_cast<int>(std::bit_width(counts[axis] - 1))) continue;
+        const std::uint64_t at = i / strides[axis] % counts[axis];
+        codes[i] |= (at >> bit & 1) << out++;
+      }
+  }
+  std::ranges::sort(positions, {}, [&](std::uint32_t i) { return codes[i]; });
+  return positions;
+}
+
+}  // namespace weir

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "framework/error.hpp"
+#include "nodes/stores/store.hpp"
+#include "nodes/zarr/zarr_layout.hpp"
+
+namespace weir {
+
+/// The index of a shard, checked.
+struct ShardIndex {
+  std::uint64_t object_bytes = 0;
+  std::vector<ShardEntry> entries;  ///< row-major; none where the shard is not there: all fill
+  bool is_there() const { return !entries.empty(); }
+};
+
+/// The shard indexes of an array that were read, as many as fit into some bytes; the least recently used go. Each is read with
+/// one request; who needs one that another thread is reading waits for it, and shares its Error. Thread-safe.
+class ShardIndexes {
+ public:
+  /// `layout` outlives it. `bytes`: at least two indexes are kept whatever it is.
+  ShardIndexes(const ZarrLayout& layout, std::uint64_t bytes);
+
+  std::shared_ptr<const ShardIndex> get(const Store& store, const std::string& key,
+                                        const std::stop_token& stop);
+  /// Keeps the index of an object that was read, or written, whole.
+  void put(const std::string& key, std::shared_ptr<const ShardIndex> index);
+  void forget(const std::string& key);
+  /// From the bytes of a whole object.
+  std::shared_ptr<const ShardIndex> parse(std::span<const std::byte> object, const std::string& name) const;
+
+  std::uint64_t standing_bytes() const;  ///< of those kept; and what reading one takes
+
+ private:
+  struct Entry {
+    std::string key;
+    std::shared_ptr<const ShardIndex> index;  ///< none: being read
+    std::optional<Error> error;
+  };
+  using Entries = std::list<std::shared_ptr<Entry>>;
+  std::shared_ptr<const ShardIndex> read(const Store& store, const std::string& key,
+                                         const std::stop_token& stop) const;
+  Entries::iterator find(const std::string& key);
+  void drop_old();
+
+  const ZarrLayout& layout_;
+  std::size_t capacity_ = 0;  // indexes
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  Entries entries_;  // the least recently used first
+  std::map<std::string, Entries::iterator, std::less<>> places_;
+};
+
+}  // namespace weir
