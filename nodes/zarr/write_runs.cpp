@@ -1,0 +1,333 @@
+#include "nodes/zarr/write_runs.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cassert>
+#include <optional>
+#include <utility>
+
+#include "framework/error.hpp"
+#include "nodes/zarr/strided_copy.hpp"
+
+namespace weir {
+namespace {
+
+std::string named(const ZarrIndex& chunk) {
+  return fmt::format("chunk ({})", fmt::join(chunk, ", "));
+}
+
+}  // namespace
+
+std::string item_name(const ClaimedRun& run) {
+  return run.chunks.empty() ? fmt::format("run {}", run.run) : named(run.chunks.front());
+}
+
+// Planning -----------------------------------------------------------------------------------------------------------
+
+WriteRuns::WriteRuns(std::shared_ptr<const ZarrLayout> layout, ZarrSelection selection, ShardOrder order,
+                     std::uint64_t chunks_per_run)
+    : layout_(std::move(layout)),
+      selection_(std::move(selection)),
+      chunks_per_run_(std::max<std::uint64_t>(chunks_per_run, 1)) {
+  for (std::size_t axis = 0; axis < layout_->rank(); ++axis) {
+    walks_.emplace_back(selection_[axis], layout_->object_shape()[axis]);
+    objects_ *= walks_.back().count();
+  }
+  if (layout_->index()) {
+    order_ = shard_order(order, layout_->chunks_of_object());
+    runs_per_object_ = (layout_->chunk_count() + chunks_per_run_ - 1) / chunks_per_run_;
+  }
+}
+
+std::uint64_t WriteRuns::count() const {
+  return layout_->index() ? objects_ * runs_per_object_ : (objects_ + chunks_per_run_ - 1) / chunks_per_run_;
+}
+
+ZarrIndex WriteRuns::nth_object(std::uint64_t number) const {
+  ZarrIndex object(layout_->rank());
+  for (std::size_t axis = layout_->rank(); axis-- > 0;) {
+    object[axis] = walks_[axis].piece(number % walks_[axis].count());
+    number /= walks_[axis].count();
+  }
+  return object;
+}
+
+std::vector<ZarrIndex> WriteRuns::chunks_of(std::uint64_t run) const {
+  std::vector<ZarrIndex> chunks;
+  if (!layout_->index()) {
+    const std::uint64_t first = run * chunks_per_run_, end = std::min(first + chunks_per_run_, objects_);
+    for (std::uint64_t i = first; i < end; ++i) chunks.push_back(nth_object(i));
+    return chunks;
+  }
+  const ZarrIndex object = nth_object(run / runs_per_object_);
+  const std::uint64_t first = run % runs_per_object_ * chunks_per_run_;
+  const std::uint64_t end = std::min(first + chunks_per_run_, layout_->chunk_count());
+  const std::vector<std::uint64_t>& counts = layout_->chunks_of_object();
+  for (std::uint64_t i = first; i < end; ++i) {
+    ZarrIndex chunk(layout_->rank());
+    std::uint64_t number = order_[i];
+    for (std::size_t axis = layout_->rank(); axis-- > 0;) {
+      chunk[axis] = object[axis] * counts[axis] + number % counts[axis];
+      number /= counts[axis];
+    }
+    chunks.push_back(std::move(chunk));
+  }
+  return chunks;
+}
+
+bool WriteRuns::touches(const ZarrIndex& chunk) const {
+  for (std::size_t axis = 0; axis < layout_->rank(); ++axis)
+    if (AxisWalk(selection_[axis], layout_->chunk_shape()[axis]).elements(chunk[axis]).count == 0)
+      return false;
+  return true;
+}
+
+bool WriteRuns::overwrites(const ZarrIndex& object) const {
+  for (std::size_t axis = 0; axis < layout_->rank(); ++axis) {
+    const std::uint64_t extent = layout_->object_shape()[axis], corner = object[axis] * extent;
+    if (walks_[axis].elements(object[axis]).count < std::min(extent, layout_->shape()[axis] - corner))
+      return false;
+  }
+  return true;
+}
+
+// claim --------------------------------------------------------------------------------------------------------------
+
+std::shared_ptr<ObjectClaim> ClaimRun::claim(const ZarrIndex& object, const std::stop_token& stop) const {
+  auto claim = std::make_shared<ObjectClaim>();
+  claim->key = array_->key(object);
+  if (with_locks_) claim->lock = array_->store().lock(claim->key, stop);
+  if (array_->layout()->index() && !runs_->overwrites(object)) {
+    if (with_locks_) array_->indexes().forget(claim->key);  // another process may have written it meanwhile
+    claim->index = array_->indexes().get(array_->store(), claim->key, stop);
+  }
+  return claim;
+}
+
+ClaimedRun ClaimRun::operator()(const WriteRequest& request, const Context& context) {
+  ClaimedRun claimed{request.run, runs_->chunks_of(request.run), {}};
+  const ZarrLayout& layout = *array_->layout();
+  if (!layout.index()) {
+    for (const ZarrIndex& chunk : claimed.chunks) claimed.claims.push_back(claim(chunk, context.stop()));
+    return claimed;
+  }
+  if (runs_->is_first_of_object(request.run))
+    current_ = claim(layout.object_of(claimed.chunks.front()), context.stop());
+  claimed.claims.push_back(current_);
+  if (runs_->is_last_of_object(request.run)) current_.reset();
+  return claimed;
+}
+
+// fetch --------------------------------------------------------------------------------------------------------------
+
+ExistingRun FetchExisting::operator()(ClaimedRun&& run, const Context& context) const {
+  const ZarrLayout& layout = *array_->layout();
+  ExistingRun existing{std::move(run), {}, {}};
+  const std::vector<ZarrIndex>& chunks = existing.claimed.chunks;
+  existing.pieces.resize(chunks.size());
+  const std::uint64_t most = layout.codec().max_encoded_bytes();
+  std::vector<std::size_t> wanted;  // chunks whose old elements are needed
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < chunks.size(); ++i) {
+    ExistingRun::Piece& piece = existing.pieces[i];
+    const bool is_touched = runs_->touches(chunks[i]);
+    const bool is_whole = is_touched && part_of(layout, runs_->selection(), chunks[i]).is_whole;
+    if (is_whole) continue;
+    if (!layout.index()) {
+      wanted.push_back(i);
+      bytes += most;
+      continue;
+    }
+    const ObjectClaim& claim = *existing.claimed.claims.front();
+    const ShardEntry entry = claim.index && claim.index->is_there()
+                                 ? claim.index->entries[layout.number_in_object(chunks[i])]
+                                 : ShardEntry{};
+    if (!is_touched) {
+      piece.fate = entry.is_empty() ? ChunkFate::empty : ChunkFate::kept;
+      piece.offset = entry.offset;
+      piece.bytes = entry.bytes;
+    } else if (!entry.is_empty()) {
+      piece = {ChunkFate::made, true, bytes, entry.bytes};
+      bytes += entry.bytes;
+      wanted.push_back(i);
+    }
+  }
+  if (wanted.empty()) return existing;
+  existing.data = context.buffer(bytes);
+  const Store& store = array_->store();
+  if (layout.index()) {
+    const ObjectClaim& claim = *existing.claimed.claims.front();
+    std::vector<ObjectRange> ranges;
+    for (const std::size_t i : wanted) {
+      const ExistingRun::Piece& piece = existing.pieces[i];
+      ranges.push_back({claim.index->entries[layout.number_in_object(chunks[i])].offset,
+                        existing.data.span().subspan(piece.offset, piece.bytes)});
+    }
+    if (!store.get_ranges(claim.key, ranges, context.stop()))
+      throw Error("read", fmt::format("{}: {}", store.name(), claim.key),
+                  "it was there when its index was read, and is not any more");
+    return existing;
+  }
+  std::uint64_t at = 0;
+  for (const std::size_t i : wanted) {
+    const std::string& key = existing.claimed.claims[i]->key;
+    const auto size = store.get(key, existing.data.span().subspan(at, most), context.stop());
+    if (!size) continue;
+    if (*size > most)
+      throw Error(
+          "read", fmt::format("{}: {}", store.name(), key),
+          fmt::format("it has {} bytes, and {} is the most that its codecs make of a chunk", *size, most));
+    existing.pieces[i] = {ChunkFate::made, true, at, *size};
+    at += *size;
+  }
+  return existing;
+}
+
+// merge --------------------------------------------------------------------------------------------------------------
+
+std::unique_ptr<MergeRun::Local> MergeRun::make_local(const Scratch& scratch) const {
+  return std::make_unique<Local>(
+      Local{array_->layout()->codec().make_decoder(scratch, array_->options().check_sums)});
+}
+
+MergedRun MergeRun::operator()(ExistingRun&& run, Local& local, const Context& context) const {
+  const ZarrLayout& layout = *array_->layout();
+  const ChunkCodec& codec = layout.codec();
+  MergedRun merged{std::move(run.claimed), std::move(run.pieces), {}};
+  const auto made = static_cast<std::uint64_t>(
+      std::ranges::count(merged.pieces, ChunkFate::made, &ExistingRun::Piece::fate));
+  if (made == 0) return merged;
+  merged.raw = context.buffer(made * codec.raw_bytes());
+  std::uint64_t at = 0;
+  for (std::size_t i = 0; i < merged.pieces.size(); ++i) {
+    ExistingRun::Piece& piece = merged.pieces[i];
+    if (piece.fate != ChunkFate::made) continue;
+    const ZarrIndex& chunk = merged.claimed.chunks[i];
+    const std::span<std::byte> raw = merged.raw.span().subspan(at, codec.raw_bytes());
+    const ChunkPart part = part_of(layout, runs_->selection(), chunk);
+    if (piece.has_old) {
+      try {
+        local.decoder->decode(run.data.span().subspan(piece.offset, piece.bytes), raw);
+      } catch (const Error& error) {
+        throw Error("decode", fmt::format("{} of {}", named(chunk), array_->name()), error.reason());
+      }
+    } else if (!part.covers_chunk) {
+      fill_chunk(codec.layout(), raw, layout.fill());
+    }
+    gather_box(codec.layout(), layout.chunk_shape(), raw, {part.begin, part.shape, part.step},
+               origin_.data + part.offset(origin_.strides), origin_.strides);
+    piece.offset = at;
+    piece.bytes = codec.raw_bytes();
+    at += codec.raw_bytes();
+  }
+  return merged;
+}
+
+// encode -------------------------------------------------------------------------------------------------------------
+
+std::unique_ptr<EncodeRun::Local> EncodeRun::make_local(const Scratch& scratch) const {
+  return std::make_unique<Local>(Local{array_->layout()->codec().make_encoder(scratch)});
+}
+
+EncodedRun EncodeRun::operator()(MergedRun&& run, Local& local, const Context& context) const {
+  const ZarrLayout& layout = *array_->layout();
+  const ChunkCodec& codec = layout.codec();
+  EncodedRun encoded{std::move(run.claimed), std::move(run.pieces), {}};
+  std::uint64_t room = 0;
+  for (ExistingRun::Piece& piece : encoded.pieces) {
+    if (piece.fate != ChunkFate::made) continue;
+    const auto raw = run.raw.span().subspan(piece.offset, piece.bytes);
+    if (!stores_empty_chunks_ && is_all_fill(codec.layout(), raw, layout.fill()))
+      piece.fate = ChunkFate::empty;
+    else
+      room += codec.max_encoded_bytes();
+  }
+  if (room == 0) return encoded;
+  if (codec.is_raw()) {  // its elements are what is stored
+    encoded.data = std::move(run.raw);
+    return encoded;
+  }
+  encoded.data = context.buffer(room);
+  std::uint64_t at = 0;
+  for (ExistingRun::Piece& piece : encoded.pieces) {
+    if (piece.fate != ChunkFate::made) continue;
+    const auto raw = run.raw.span().subspan(piece.offset, piece.bytes);
+    piece.bytes = local.encoder->encode(raw, encoded.data.span().subspan(at, codec.max_encoded_bytes()));
+    piece.offset = at;
+    at += piece.bytes;
+  }
+  encoded.data.resize(at);
+  return encoded;
+}
+
+// store --------------------------------------------------------------------------------------------------------------
+
+void StoreChunks::operator()(const EncodedRun& run) const {
+  for (std::size_t i = 0; i < run.pieces.size(); ++i) {
+    const ExistingRun::Piece& piece = run.pieces[i];
+    const std::string& key = run.claimed.claims[i]->key;
+    if (piece.fate == ChunkFate::empty)
+      array_->store().erase(key);
+    else
+      array_->store().put(key, run.data.span().subspan(piece.offset, piece.bytes));
+  }
+}
+
+void StoreShards::operator()(const EncodedRun& run) {
+  const ZarrLayout& layout = *array_->layout();
+  const ObjectClaim& claim = *run.claimed.claims.front();
+  const bool index_is_first = !layout.index()->is_at_end();
+  if (runs_->is_first_of_object(run.claimed.run)) {
+    entries_.assign(layout.chunk_count(), {});
+    writer_ = array_->store().writer(claim.key);
+    has_chunks_ = false;
+    if (index_is_first) writer_->append(std::vector<std::byte>(layout.index()->encoded_bytes()));
+  }
+  // Neighbours in the old object, and in the data, go in one call.
+  for (std::size_t i = 0; i < run.pieces.size();) {
+    const ExistingRun::Piece& first = run.pieces[i];
+    if (first.fate == ChunkFate::empty) {
+      ++i;
+      continue;
+    }
+    const std::uint64_t at = writer_->size();
+    std::uint64_t bytes = 0;
+    for (; i < run.pieces.size() && run.pieces[i].fate == first.fate &&
+           run.pieces[i].offset == first.offset + bytes;
+         ++i) {
+      entries_[layout.number_in_object(run.claimed.chunks[i])] = {at + bytes, run.pieces[i].bytes};
+      bytes += run.pieces[i].bytes;
+    }
+    has_chunks_ = true;
+    if (first.fate == ChunkFate::kept)
+      writer_->copy(first.offset, bytes);
+    else
+      writer_->append(run.data.span().subspan(first.offset, bytes));
+  }
+  if (runs_->is_last_of_object(run.claimed.run)) finish(claim);
+}
+
+void StoreShards::finish(const ObjectClaim& claim) {
+  const ZarrLayout& layout = *array_->layout();
+  array_->indexes().forget(claim.key);
+  if (!has_chunks_) {
+    writer_.reset();
+    array_->store().erase(claim.key);
+    return;
+  }
+  const std::vector<std::byte> index = layout.index()->encode(entries_);
+  if (layout.index()->is_at_end())
+    writer_->append(index);
+  else
+    writer_->patch(0, index);
+  const std::uint64_t bytes = writer_->size();
+  writer_->commit();
+  writer_.reset();
+  array_->indexes().put(claim.key,
+                        std::make_shared<const ShardIndex>(ShardIndex{bytes, std::move(entries_)}));
+  entries_.clear();
+}
+
+}  // namespace weir

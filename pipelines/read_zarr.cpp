@@ -1,0 +1,114 @@
+#include "pipelines/read_zarr.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "framework/bytes.hpp"
+#include "framework/recording.hpp"
+#include "nodes/zarr/run_sizes.hpp"
+
+namespace weir {
+
+//  plan ──► fetch ──► split ──► decode ──► scatter
+//  source   I/O lane            all cores  all cores
+//
+//  plan     RunRequest   runs of chunks that the selection touches            nodes/zarr/chunk_runs.hpp
+//  fetch    FetchedRun   their stored bytes: one request for a whole shard,   nodes/zarr/read_runs.hpp
+//                        else its index (kept) and merged ranges
+//  split    RunPart      as many of its chunks as one thread decodes at once
+//  decode   DecodedPart  their elements, packed
+//  scatter               into the caller's memory, fill where there is none   nodes/zarr/strided_copy.hpp
+//
+//  A unit is a run: its stored bytes and its elements are what it takes from the budget.
+ZarrRead::ZarrRead(std::shared_ptr<const ZarrArray> array, ZarrSelection selection, ZarrTarget target,
+                   const ReadZarrOptions& options)
+    : array_(std::move(array)),
+      decoded_(std::make_shared<std::atomic<std::uint64_t>>(0)),
+      graph_(std::make_unique<Graph>(with_requests(options.graph, array_->store().requests_at_once()))) {
+  const ZarrLayout& layout = *array_->layout();
+  check(selection, layout.shape(), array_->name());
+  raw_bytes_ = layout.type().bytes;
+  for (const ZarrAxis& axis : selection) raw_bytes_ *= axis.count;
+
+  const GraphOptions limits = resolved(graph_->options());
+  const std::uint64_t slot = layout.codec().decoder_scratch_bytes();
+  std::uint64_t standing = array_->standing_bytes() + limits.threads * slot;
+  if (limits.recording != nullptr) standing += limits.recording->bytes();
+  const std::uint64_t index = layout.index() ? layout.index()->encoded_bytes() : 0;
+  const RunSizes sizes = run_sizes(
+      *array_, limits, layout.codec().max_encoded_bytes() + layout.codec().raw_bytes() + item_bytes(layout),
+      BufferPool::charge(index) + 2 * BufferPool::charge(1), standing);
+  runs_ = std::make_shared<const ChunkRuns>(array_->layout(), std::move(selection), sizes.run);
+  const std::shared_ptr<const ChunkRuns> runs = runs_;
+  const std::uint64_t chunk_bytes = item_bytes(layout);
+
+  auto requests = graph_->source<RunRequest>(
+      "plan", [](std::uint64_t unit, Emit<RunRequest>& emit) { emit(RunRequest{unit}); },
+      {.concurrency = 1, .units = runs->count(), .standing_bytes = array_->standing_bytes()});
+  NodeOptions fetching{.lane = Lane::io,
+                       .item_bytes = sizes.run * chunk_bytes,
+                       .buffer_bytes = FetchRun::run_bytes(layout, sizes.run)};
+  if (const unsigned at_once = array_->store().requests_at_once(); at_once > 0)
+    fetching.concurrency = at_once;
+  auto fetched =
+      graph_->transform<FetchedRun>("fetch", requests, FetchRun(array_, runs), std::move(fetching));
+  auto parts = graph_->expand<RunPart>("split", fetched, SplitRun(sizes.part),
+                                       {.items_of_unit = [runs, part = sizes.part](std::uint64_t unit) {
+                                         return SplitRun::parts(runs->size(unit), part);
+                                       }});
+  auto decoded = graph_->transform<DecodedPart>(
+      "decode", parts, DecodePart(array_, decoded_),
+      {.buffer_bytes = DecodePart::part_bytes(layout, sizes.part), .is_input = true, .slot_bytes = slot});
+  graph_->sink("scatter", decoded, ScatterPart(array_, runs, std::move(target)));
+  // One run goes through the nodes one after the other, whatever threads there are: starting them is all they would cost.
+  if (runs_->count() == 1 && graph_->options().engine == Engine::automatic)
+    graph_->options().engine = Engine::serial;
+  for (const auto& [node, concurrency] : options.concurrency) graph_->set_concurrency(node, concurrency);
+}
+
+std::string ZarrRead::explain() const {
+  const ZarrLayout& layout = *array_->layout();
+  std::string text = fmt::format("chunks      {} of {}, in {} {}\n", runs_->chunks(),
+                                 format_bytes(layout.codec().raw_bytes()), runs_->objects(),
+                                 layout.index() ? "shards" : "objects");
+  text += fmt::format("runs        {}, of up to {} chunks\n", runs_->count(), runs_->chunks_per_run());
+  return text + graph_->explain();
+}
+
+RunReport ZarrRead::run(const RunOptions& run) {
+  RunReport report = graph_->run(run);
+  report.source_chunks = runs_->chunks();
+  report.source_reads = decoded_->load();
+  report.raw_bytes = raw_bytes_;
+  if (Traffic* traffic = array_->store().traffic()) {
+    const TrafficCount count = traffic->take();
+    report.requests += count.requests;
+    report.fetched_bytes += count.bytes;
+  }
+  return report;
+}
+
+RunReport read_zarr(std::shared_ptr<const ZarrArray> array, const ZarrSelection& selection,
+                    const ZarrTarget& target, const ReadZarrOptions& options, const RunOptions& run) {
+  return ZarrRead(std::move(array), selection, target, options).run(run);
+}
+
+ZarrSelection everything(const ZarrArray& array) {
+  ZarrSelection selection;
+  for (const std::uint64_t extent : array.metadata().shape) selection.push_back({0, extent, 1});
+  return selection;
+}
+
+std::vector<std::ptrdiff_t> packed_strides(const ZarrSelection& selection, std::uint64_t element_bytes) {
+  std::vector<std::ptrdiff_t> strides(selection.size());
+  auto stride = static_cast<std::ptrdiff_t>(element_bytes);
+  for (std::size_t axis = selection.size(); axis-- > 0;) {
+    strides[axis] = stride;
+    stride *= static_cast<std::ptrdiff_t>(selection[axis].count);
+  }
+  return strides;
+}
+
+}  // namespace weir

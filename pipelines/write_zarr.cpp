@@ -1,0 +1,113 @@
+#include "pipelines/write_zarr.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "framework/bytes.hpp"
+#include "framework/recording.hpp"
+#include "nodes/zarr/read_runs.hpp"
+#include "nodes/zarr/run_sizes.hpp"
+
+namespace weir {
+
+//  plan ──► claim ──► fetch ──► merge ──► encode ──► store
+//  source   I/O lane  I/O lane  all cores all cores  I/O lane
+//           in order                                 shards: in order
+//
+//  plan     WriteRequest  runs of chunks, in the order in which they are stored    nodes/zarr/write_runs.hpp
+//  claim    ClaimedRun    the object is locked, its index read where parts stay
+//  fetch    ExistingRun   stored bytes of chunks that change in part
+//  merge    MergedRun     these decoded, the caller's elements over them           nodes/zarr/strided_copy.hpp
+//  encode   EncodedRun    all fill: nothing
+//  store                  chunk by chunk into its object; what stays is copied there inside the store; index and name last
+//
+//  A unit is a run. A shard goes through in as many runs as the budget wants, so it may be larger than the memory.
+ZarrWrite::ZarrWrite(std::shared_ptr<const ZarrArray> array, ZarrSelection selection, ZarrOrigin origin,
+                     const WriteZarrOptions& options)
+    : array_(std::move(array)),
+      graph_(std::make_unique<Graph>(with_requests(options.graph, array_->store().requests_at_once()))) {
+  const ZarrLayout& layout = *array_->layout();
+  const bool has_shards = layout.index().has_value();
+  check(selection, layout.shape(), array_->name());
+  require(array_->store(), {.write = true, .patch = has_shards && !layout.index()->is_at_end()});
+  const bool with_locks = options.with_locks && array_->store().abilities().lock;
+  raw_bytes_ = layout.type().bytes;
+  for (const ZarrAxis& axis : selection) raw_bytes_ *= axis.count;
+
+  const GraphOptions limits = resolved(graph_->options());
+  const std::uint64_t decoder = layout.codec().decoder_scratch_bytes();
+  const std::uint64_t encoder = layout.codec().encoder_scratch_bytes();
+  const std::uint64_t kept = array_->standing_bytes() + StoreShards::standing_bytes(layout);
+  std::uint64_t standing = kept + limits.threads * (decoder + encoder);
+  if (limits.recording != nullptr) standing += limits.recording->bytes();
+  const std::uint64_t encoded = layout.codec().max_encoded_bytes(), raw = layout.codec().raw_bytes();
+  const std::uint64_t plain = write_item_bytes(layout);
+  const RunSizes sizes =
+      run_sizes(*array_, limits, 2 * encoded + raw + 4 * plain, 3 * BufferPool::charge(1), standing);
+  runs_ =
+      std::make_shared<const WriteRuns>(array_->layout(), std::move(selection), options.order, sizes.part);
+  const std::uint64_t chunks = runs_->chunks_per_run();
+
+  auto requests = graph_->source<WriteRequest>(
+      "plan", [](std::uint64_t unit, Emit<WriteRequest>& emit) { emit(WriteRequest{unit}); },
+      {.concurrency = 1, .units = runs_->count(), .standing_bytes = kept + runs_->standing_bytes()});
+  auto claimed =
+      graph_->transform<ClaimedRun>("claim", requests, ClaimRun(array_, runs_, with_locks),
+                                    {.lane = Lane::io, .item_bytes = chunks * plain, .ordered = true});
+  NodeOptions fetching{.lane = Lane::io,
+                       .item_bytes = chunks * plain,
+                       .buffer_bytes = FetchExisting::run_bytes(layout, chunks)};
+  NodeOptions storing{.lane = Lane::io};
+  if (const unsigned at_once = array_->store().requests_at_once(); at_once > 0) {
+    fetching.concurrency = at_once;
+    storing.concurrency = at_once;
+  }
+  auto existing =
+      graph_->transform<ExistingRun>("fetch", claimed, FetchExisting(array_, runs_), std::move(fetching));
+  auto merged = graph_->transform<MergedRun>("merge", existing, MergeRun(array_, runs_, std::move(origin)),
+                                             {.item_bytes = chunks * plain,
+                                              .buffer_bytes = BufferPool::charge(chunks * raw),
+                                              .is_input = true,
+                                              .slot_bytes = decoder});
+  auto made = graph_->transform<EncodedRun>(
+      "encode", merged, EncodeRun(array_, options.stores_empty_chunks),
+      {.item_bytes = chunks * plain,
+       .buffer_bytes = layout.codec().is_raw() ? 0 : BufferPool::charge(chunks * encoded),
+       .slot_bytes = encoder});
+  if (has_shards)
+    graph_->ordered_sink("store", made, StoreShards(array_, runs_));
+  else
+    graph_->sink("store", made, StoreChunks(array_), std::move(storing));
+  // One run goes through the nodes one after the other, whatever threads there are: starting them is all they would cost.
+  if (runs_->count() == 1 && graph_->options().engine == Engine::automatic)
+    graph_->options().engine = Engine::serial;
+  for (const auto& [node, concurrency] : options.concurrency) graph_->set_concurrency(node, concurrency);
+}
+
+std::string ZarrWrite::explain() const {
+  const ZarrLayout& layout = *array_->layout();
+  std::string text = fmt::format("objects     {} {}, of {} chunks of {}\n", runs_->objects(),
+                                 layout.index() ? "shards" : "chunks", layout.chunk_count(),
+                                 format_bytes(layout.codec().raw_bytes()));
+  text += fmt::format("runs        {}, of up to {} chunks\n", runs_->count(), runs_->chunks_per_run());
+  return text + graph_->explain();
+}
+
+RunReport ZarrWrite::run(const RunOptions& run) {
+  RunReport report = graph_->run(run);
+  report.raw_bytes = raw_bytes_;
+  if (Traffic* traffic = array_->store().traffic()) {
+    const TrafficCount count = traffic->take();
+    report.requests += count.requests;
+    report.fetched_bytes += count.bytes;
+  }
+  return report;
+}
+
+RunReport write_zarr(std::shared_ptr<const ZarrArray> array, const ZarrSelection& selection,
+                     const ZarrOrigin& origin, const WriteZarrOptions& options, const RunOptions& run) {
+  return ZarrWrite(std::move(array), selection, origin, options).run(run);
+}
+
+}  // namespace weir
