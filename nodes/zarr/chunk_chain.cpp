@@ -46,8 +46,7 @@ std::unique_ptr<const Stage> make_stage(const ZarrCodecSpec& codec, const ZarrTy
     case Id::pack_bits:
       return filter_stage(codec, raw, type.bytes);
     default:
-      throw Error::usage("use", fmt::format("codec number {}", static_cast<int>(codec.id)),
-                         "it has no place in a chunk");
+      throw Error::usage("use", fmt::format("codec {}", name_of(codec.id)), "it has no place in a chunk");
   }
 }
 
