@@ -121,7 +121,6 @@ TEST_CASE("v2 metadata that is written is read as the same") {
            {"dimension_separator", R"("/")"},
            {"compressor", "null"},
            {"compressor", R"({"id": "zlib", "level": 1})"},
-           {"compressor", R"({"id": "zlib", "level": -1})"},
            {"compressor", R"({"id": "gzip", "level": 9})"},
            {"compressor", R"({"id": "zstd", "level": 3})"},
            {"compressor", R"({"id": "zstd", "level": 3, "checksum": true})"},

@@ -134,13 +134,13 @@ JsonValue codec_v3_json(const ZarrCodecSpec& codec, const ZarrType& type) {
     case Id::transpose:
       return extension_json(name, {{"order", numbers(codec.order)}});
     case Id::gzip:
-      return extension_json(name, {{"level", codec.level.value_or(6)}});
+      return extension_json(name, {{"level", codec.level.value_or(level_range(codec.id).usual)}});
     case Id::zstd:
       return extension_json(name, numcodec_members(codec, type, 3));
     case Id::blosc:
       return extension_json(name, {{"typesize", blosc_element_bytes(codec, type)},
                                    {"cname", codec.compressor},
-                                   {"clevel", codec.level.value_or(5)},
+                                   {"clevel", codec.level.value_or(level_range(codec.id).usual)},
                                    {"shuffle", std::string(shufflings[codec.shuffling])},
                                    {"blocksize", codec.block_bytes}});
     case Id::crc32c:

@@ -102,8 +102,9 @@ ZarrCodecSpec numcodec(std::string_view id, const JsonPlace& members, const Zarr
   if (id == "lzma") return lzma(members);
   if (id == "gzip" || id == "zlib") {
     members.allow_only({"id", "level"});
-    codec = leveled(id == "gzip" ? Id::gzip : Id::zlib, members, "level", -1);
-    if (codec.level == -1) codec.level = std::nullopt;
+    codec.id = id == "gzip" ? Id::gzip : Id::zlib;
+    codec.level = number(members, "level", -1, 9, -1);
+    if (codec.level == -1) codec.level = std::nullopt;  // zlib's own word for its default
   } else if (id == "zstd") {
     members.allow_only({"id", "level", "checksum"});
     codec = leveled(Id::zstd, members, "level", 0);
@@ -146,7 +147,7 @@ LevelRange level_range(ZarrCodecSpec::Id id) {
   switch (id) {
     case Id::gzip:
     case Id::zlib:
-      return {-1, 9, -1};  // -1 is zlib's own word for its default
+      return {0, 9, 6};
     case Id::zstd:
       return {-131072, 22, 0};  // ZSTD_minCLevel and ZSTD_maxCLevel; 0 is its default
     case Id::lz4:
@@ -175,6 +176,8 @@ JsonValue::Object numcodec_members(const ZarrCodecSpec& codec, const ZarrType& t
     case Id::bz2:
       return {{"level", level}};
     case Id::zstd:
+      // v2's tensorstore 0.1.86 refuses a member "checksum" of either value, and numcodecs before 0.13 does not know it.
+      if (format == 2 && !codec.checksum) return {{"level", level}};
       return {{"level", level}, {"checksum", codec.checksum}};
     case Id::lz4:
       return {{"acceleration", level}};
