@@ -36,9 +36,12 @@ struct ServedFile {
 
 /// What the server was asked for.
 struct SeenRequest {
-  std::string path;                                              ///< with its query
+  std::string method = {};  ///< "GET"
+  std::string path = {};    ///< with its query
+  std::string body = {};
   std::map<std::string, std::string> headers;                    ///< by lower-case name
   std::optional<std::pair<std::uint64_t, std::uint64_t>> range;  ///< first and last byte
+  std::optional<std::uint64_t> suffix = {};                      ///< as many of the last bytes
   std::size_t number = 0;                                        ///< from 0
 };
 
@@ -52,6 +55,13 @@ struct Fault {
   std::optional<std::size_t> length = {};      ///< Content-Length, and what is sent
   bool resets = false;                         ///< the connection, without an answer
   bool stalls = false;                         ///< after half of the body, until the client gives up
+};
+
+/// What a handler of requests gives back, instead of a file.
+struct MadeAnswer {
+  int status = 200;
+  std::string body = {};
+  std::vector<std::string> headers = {};  ///< "ETag: ..."
 };
 
 class HttpServer {
@@ -94,6 +104,15 @@ class HttpServer {
   void set_fault(std::function<Fault(const SeenRequest&)> fault) {
     std::lock_guard lock(mutex_);
     fault_ = std::move(fault);
+  }
+  void stop_serving(const std::string& path) {
+    std::lock_guard lock(mutex_);
+    files_.erase(path);
+  }
+  /// Asked first, on the connection's thread; nothing: files and faults answer.
+  void set_handler(std::function<std::optional<MadeAnswer>(const SeenRequest&)> handler) {
+    std::lock_guard lock(mutex_);
+    handler_ = std::move(handler);
   }
   void set_latency(std::chrono::milliseconds latency) { latency_ = latency; }
 
@@ -150,6 +169,7 @@ class HttpServer {
     SeenRequest request;
     const std::size_t space = head.find(' '), end = head.find(' ', space + 1);
     if (end == std::string::npos) return std::nullopt;
+    request.method = head.substr(0, space);
     request.path = head.substr(space + 1, end - space - 1);
     for (std::size_t at = head.find("\r\n") + 2; at < head.size();) {
       const std::size_t line_end = std::min(head.find("\r\n", at), head.size());
@@ -163,8 +183,10 @@ class HttpServer {
     }
     unsigned long long first = 0, last = 0;
     if (const auto range = request.headers.find("range");
-        range != request.headers.end() &&
-        std::sscanf(range->second.c_str(), "bytes=%llu-%llu", &first, &last) == 2)
+        range != request.headers.end() && range->second.starts_with("bytes=-"))
+      request.suffix = std::stoull(range->second.substr(7));
+    else if (range != request.headers.end() &&
+             std::sscanf(range->second.c_str(), "bytes=%llu-%llu", &first, &last) == 2)
       request.range = {first, last};
     return request;
   }
@@ -180,6 +202,18 @@ class HttpServer {
     std::optional<SeenRequest> request = parse(buffered.substr(0, end + 2));
     buffered.erase(0, end + 4);
     if (!request) return false;
+    if (const auto length = request->headers.find("content-length"); length != request->headers.end()) {
+      const std::size_t bytes = std::stoull(length->second);
+      while (buffered.size() < bytes) {
+        char some[65536];
+        const ssize_t got = ::recv(fd, some, sizeof some, 0);
+        if (got <= 0) return false;
+        buffered.append(some, static_cast<std::size_t>(got));
+      }
+      request->body = buffered.substr(0, bytes);
+      buffered.erase(0, bytes);
+    }
+    std::function<std::optional<MadeAnswer>(const SeenRequest&)> handler;
     std::function<Fault(const SeenRequest&)> make_fault;
     std::optional<ServedFile> file;
     {
@@ -187,6 +221,7 @@ class HttpServer {
       request->number = seen_.size();
       seen_.push_back(*request);
       make_fault = fault_;
+      handler = handler_;
       if (const auto found = files_.find(request->path); found != files_.end()) file = found->second;
     }
     const unsigned in_flight = ++in_flight_;
@@ -194,9 +229,19 @@ class HttpServer {
       if (most_in_flight_.compare_exchange_weak(most, in_flight)) break;
     const std::chrono::milliseconds latency = latency_;
     if (latency.count() > 0) std::this_thread::sleep_for(latency);
-    const bool goes_on = answer(fd, *request, make_fault ? make_fault(*request) : Fault{}, file);
+    const std::optional<MadeAnswer> made = handler ? handler(*request) : std::nullopt;
+    const bool goes_on =
+        made ? send_made(fd, *made) : answer(fd, *request, make_fault ? make_fault(*request) : Fault{}, file);
     --in_flight_;
     return goes_on;
+  }
+
+  static bool send_made(int fd, const MadeAnswer& made) {
+    std::string text = fmt::format("HTTP/1.1 {} Status\r\n", made.status);
+    for (const std::string& line : made.headers) text += line + "\r\n";
+    if (made.status != 204) text += fmt::format("Content-Length: {}\r\n", made.body.size());
+    text += "\r\n" + made.body;
+    return send_all(fd, text.data(), text.size());
   }
 
   bool answer(int fd, const SeenRequest& request, const Fault& fault, const std::optional<ServedFile>& file) {
@@ -220,19 +265,24 @@ class HttpServer {
       if (wanted != request.headers.end() && wanted->second != file->etag && !fault.ignores_range) {
         status = 412;
         body = {};
-      } else if (request.range && !fault.ignores_range) {
-        if (request.range->first >= body.size()) {
+      } else if ((request.range || request.suffix) && !fault.ignores_range) {
+        std::pair<std::uint64_t, std::uint64_t> range;
+        if (request.range)
+          range = *request.range;
+        else if (!body.empty() && *request.suffix > 0)
+          range = {body.size() - std::min<std::uint64_t>(*request.suffix, body.size()), body.size() - 1};
+        if (range.first >= body.size()) {
           status = 416;
           head += fmt::format("Content-Range: bytes */{}\r\n", body.size());
           body = {};
         } else {
           status = 206;
-          const std::uint64_t last = std::min<std::uint64_t>(request.range->second, body.size() - 1);
-          head += "Content-Range: " +
-                  fault.content_range.value_or(
-                      fmt::format("bytes {}-{}/{}", request.range->first, last, body.size())) +
-                  "\r\n";
-          body = body.subspan(request.range->first, last - request.range->first + 1);
+          const std::uint64_t last = std::min<std::uint64_t>(range.second, body.size() - 1);
+          head +=
+              "Content-Range: " +
+              fault.content_range.value_or(fmt::format("bytes {}-{}/{}", range.first, last, body.size())) +
+              "\r\n";
+          body = body.subspan(range.first, last - range.first + 1);
         }
       }
     }
@@ -258,6 +308,7 @@ class HttpServer {
   bool is_closing_ = false;
   std::map<std::string, ServedFile> files_;
   std::function<Fault(const SeenRequest&)> fault_;
+  std::function<std::optional<MadeAnswer>(const SeenRequest&)> handler_;
   std::vector<SeenRequest> seen_;
   std::vector<int> open_;
   std::vector<std::thread> threads_;

@@ -123,9 +123,8 @@ int FolderStore::try_open(std::string_view key, int flags, mode_t mode) const {
 }
 
 /// Nothing where it is absent.
-FolderStore::Open FolderStore::open(std::string_view action, std::string_view key, int flags,
-                                    mode_t mode) const {
-  const int fd = try_open(key, flags, mode);
+FolderStore::Open FolderStore::open(std::string_view action, std::string_view key, int flags) const {
+  const int fd = try_open(key, flags);
   if (fd < 0 && !means_absent(errno)) throw system_failure(action, key, errno);
   return {files_, fd};
 }
@@ -380,8 +379,10 @@ std::unique_ptr<ObjectLock> FolderStore::lock(std::string_view key, const std::s
   bool is_prepared = false;
   for (std::chrono::microseconds pause = first_pause;;) {
     if (stop.stop_requested()) throw Error::cancelled();
-    Open file = open("lock", beside, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0666);
+    constexpr int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+    Open file(files_, try_open(beside, flags, 0666));
     if (!file) {
+      if (!means_absent(errno)) throw system_failure("lock", key, errno);
       if (std::exchange(is_prepared, true)) throw system_failure("lock", key, ENOENT);
       naming(folder_, "lock", key, [&] { prepare_folder(key); });
       continue;
@@ -410,8 +411,9 @@ unsigned char FolderStore::type_of(const std::string& key) const {
 std::optional<std::uint64_t> FolderStore::size_of_listed(const std::string& key, unsigned char type) const {
   struct stat status = {};
   if (type == DT_LNK) {
-    const Open file = open("list", key, O_PATH);
-    if (!file) return std::nullopt;  // it leads to nothing
+    const Open file(files_, try_open(key, O_PATH));
+    if (!file && (means_absent(errno) || errno == EXDEV)) return std::nullopt;
+    if (!file) throw system_failure("list", key, errno);
     if (files_.fstat(file.fd(), &status) != 0) throw system_failure("list", key, errno);
   } else if (files_.stat(path(key).c_str(), &status) != 0) {
     if (means_absent(errno)) return std::nullopt;  // gone meanwhile

@@ -49,11 +49,12 @@ class FolderStore : public Store {
   void sync(std::string_view key) const override;
   void erase(std::string_view key) const override;
   std::unique_ptr<ObjectLock> lock(std::string_view key, const std::stop_token& stop = {}) const override;
-  /// Holds 64 Ki names of each folder on the way at a time, and reads a folder of more names again for the next ones. Follows
-  /// symbolic links to files only.
+  /// Holds 64 Ki names of each folder on the way at a time, and reads a folder of more names again for the next ones. Of
+  /// symbolic links it shows those that lead to files inside.
   void list(std::string_view prefix, const std::function<bool(std::string_view, std::uint64_t)>& each,
             const std::stop_token& stop = {}) const override;
   std::uint64_t standing_bytes() const override;
+  std::uint64_t writer_bytes() const override { return AtomicFile::copy_bytes; }
 
  private:
   class Open;
@@ -62,7 +63,7 @@ class FolderStore : public Store {
 
   std::string path(std::string_view key) const;
   int try_open(std::string_view key, int flags, mode_t mode = 0) const;
-  Open open(std::string_view action, std::string_view key, int flags, mode_t mode = 0) const;
+  Open open(std::string_view action, std::string_view key, int flags) const;
   Open open_object(std::string_view action, std::string_view key, int flags) const;
   void read(std::string_view key, const Open& file, std::uint64_t offset, std::span<std::byte> out) const;
   void prepare_folder(std::string_view key) const;

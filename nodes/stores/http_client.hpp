@@ -16,7 +16,8 @@
 
 namespace weir {
 
-/// A GET.
+enum class HttpMethod { get, put, post, erase };
+
 struct HttpRequest {
   std::string url;
   std::vector<std::string> headers = {};  ///< beside our own: "If-Match: \"1a\""
@@ -27,6 +28,14 @@ struct HttpRequest {
   /// Where the server answers with the whole object (200): called with its size, on the loop's thread; gives the memory
   /// for it, or nothing to refuse it. Without it such an answer is refused.
   std::function<std::span<std::byte>(std::uint64_t bytes)> room = {};
+  /// The last bytes are wanted, as many as `out` has, instead of those from `first` on; fewer, right-aligned in `out`, where
+  /// the object is smaller.
+  bool is_suffix = false;
+  HttpMethod method = HttpMethod::get;
+  std::span<const std::byte> body = {};  ///< of put and post; the memory outlives the request
+  /// Where bodies that go neither to `out` nor to `room` (error pages, answers in XML) are kept, in HttpReply::text, up to so
+  /// many bytes. More of a good answer is refused, more of an error is cut off. 0: they are not kept.
+  std::size_t text_bytes = 0;
 };
 
 /// What came of a request, after all repetitions.
@@ -40,6 +49,7 @@ struct HttpReply {
   std::optional<ContentRange> range;    ///< of a 206, consistent with what was asked for and what came
   std::optional<std::uint64_t> length;  ///< Content-Length
   std::string etag, last_modified;      ///< as sent; empty: not sent
+  std::string text;                     ///< see HttpRequest::text_bytes
   std::string url;                      ///< where it came from, redirections followed
   TrafficCount traffic;                 ///< of all attempts
 };

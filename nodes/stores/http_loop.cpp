@@ -28,6 +28,10 @@ bool is_passing(long status) {
   return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
 }
 
+bool is_good(long status) {
+  return status >= 200 && status < 300;
+}
+
 /// What asking again does not change.
 bool is_final(CURLcode result) {
   switch (result) {
@@ -98,8 +102,10 @@ struct HttpClient::Loop::Transfer {
   char error[CURL_ERROR_SIZE] = "";
   Clock::time_point last_heard;
   bool has_body = false, is_encoded = false;
+  bool is_wanted = false, is_text = false;  ///< the body
   std::span<std::byte> room;
   std::uint64_t unwanted = 0;
+  curl_off_t sent = 0;
   std::string content_range;
   std::string refusal;  ///< why we ended it, for good
 
@@ -129,6 +135,14 @@ struct HttpClient::Loop::Callbacks {
       transfer.error[0] = '\0';
       return 0;
     }
+  }
+
+  /// While a body is sent nothing is heard, and yet it goes on.
+  static int progress(void* of, curl_off_t, curl_off_t, curl_off_t, curl_off_t sent) noexcept {
+    auto& transfer = *static_cast<Transfer*>(of);
+    if (sent != transfer.sent) transfer.last_heard = Clock::now();
+    transfer.sent = sent;
+    return 0;
   }
 
  private:
@@ -162,7 +176,16 @@ struct HttpClient::Loop::Callbacks {
       choose_room(transfer);
       if (!transfer.refusal.empty()) return false;
     }
-    if (reply.status != 200 && reply.status != 206) {
+    if (transfer.is_text) {
+      const std::size_t some = std::min(data.size(), transfer.request.text_bytes - reply.text.size());
+      reply.text.append(reinterpret_cast<const char*>(data.data()), some);
+      if (some == data.size()) return true;
+      if (is_good(reply.status)) {
+        transfer.refusal = fmt::format("the answer has more than {} bytes", transfer.request.text_bytes);
+        return false;
+      }
+    }
+    if (transfer.is_text || !transfer.is_wanted) {
       transfer.unwanted += data.size();
       return transfer.unwanted <= unwanted_bytes;
     }
@@ -180,17 +203,25 @@ struct HttpClient::Loop::Callbacks {
   static void choose_room(Transfer& transfer) {
     HttpReply& reply = transfer.reply;
     const HttpRequest& request = transfer.request;
-    if (reply.status != 200 && reply.status != 206) return;
+    transfer.is_wanted = request.method == HttpMethod::get && (reply.status == 200 || reply.status == 206);
+    transfer.is_text =
+        request.text_bytes > 0 && !(transfer.is_wanted && (!request.out.empty() || request.room));
+    if (transfer.is_text || !transfer.is_wanted) return;
     if (transfer.is_encoded) {
       transfer.refusal = "the server sends it encoded (Content-Encoding), although it was asked not to";
     } else if (reply.status == 206) {
       reply.range = parse_content_range(transfer.content_range);
-      if (request.out.empty() || !reply.range || reply.range->first != request.first ||
-          *reply.range->last - request.first >= request.out.size())
+      const std::optional<ContentRange>& range = reply.range;
+      const std::uint64_t count = range && range->first ? *range->last - *range->first + 1 : 0;
+      const bool is_right = count > 0 && count <= request.out.size() &&
+                            (request.is_suffix ? range->size == *range->last + 1 &&
+                                                     (count == request.out.size() || range->first == 0u)
+                                               : range->first == request.first);
+      if (is_right)
+        transfer.room = request.is_suffix ? request.out.last(count) : request.out.first(count);
+      else
         transfer.refusal =
             fmt::format("the server answers with other bytes (Content-Range '{}')", transfer.content_range);
-      else
-        transfer.room = request.out.first(*reply.range->last - request.first + 1);
     } else {
       curl_off_t length = -1;
       curl_easy_getinfo(transfer.easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
@@ -317,7 +348,8 @@ void HttpClient::Loop::begin(std::unique_ptr<Transfer> transfer) {
   const Clock::time_point now = Clock::now();
   if (of.attempts++ == 0) of.first_begun = now;
   of.last_heard = now;
-  of.has_body = of.is_encoded = false;
+  of.has_body = of.is_encoded = of.is_wanted = of.is_text = false;
+  of.sent = 0;
   of.room = {};
   of.unwanted = 0;
   of.error[0] = '\0';
@@ -360,9 +392,24 @@ void HttpClient::Loop::begin(std::unique_ptr<Transfer> transfer) {
   set(CURLOPT_HEADERDATA, static_cast<void*>(&of));
   set(CURLOPT_WRITEFUNCTION, &Callbacks::body);
   set(CURLOPT_WRITEDATA, static_cast<void*>(&of));
-  if (!request.out.empty())
+  if (request.is_suffix)
+    set(CURLOPT_RANGE, fmt::format("-{}", request.out.size()).c_str());
+  else if (!request.out.empty())
     set(CURLOPT_RANGE, fmt::format("{}-{}", request.first, request.first + (request.out.size() - 1)).c_str());
+  if (request.method == HttpMethod::erase) set(CURLOPT_CUSTOMREQUEST, "DELETE");
+  if (request.method == HttpMethod::put || request.method == HttpMethod::post) {
+    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+    set(CURLOPT_POSTFIELDS, request.body.empty() ? "" : reinterpret_cast<const char*>(request.body.data()));
+    set(CURLOPT_CUSTOMREQUEST, request.method == HttpMethod::put ? "PUT" : "POST");
+    set(CURLOPT_NOPROGRESS, 0L);
+    set(CURLOPT_XFERINFOFUNCTION, &Callbacks::progress);
+    set(CURLOPT_XFERINFODATA, static_cast<void*>(&of));
+  }
   if (of.headers == nullptr) {
+    if (request.method == HttpMethod::put || request.method == HttpMethod::post) {
+      add_header("Content-Type:");  // curl would say that it is a form
+      add_header("Expect:");        // and wait for the server's leave, a round trip
+    }
     add_header("Accept-Encoding: identity");
     for (const std::string& line : request.headers) add_header(line.c_str());
   }
@@ -457,7 +504,7 @@ void HttpClient::Loop::end_attempt(std::unique_ptr<Transfer> transfer, int resul
     return repeat_or_fail(std::move(transfer), std::move(reason));
   }
   if (status == 416) of.reply.range = parse_content_range(of.content_range);  // says how long it is
-  if (status == 206) {
+  if (status == 206 && of.request.method == HttpMethod::get) {
     if (!of.has_body) return repeat_or_fail(std::move(transfer), "the answer has no bytes");
     const std::uint64_t wanted = of.room.size();
     if (of.reply.bytes < wanted)

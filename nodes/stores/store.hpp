@@ -120,6 +120,7 @@ class Store {
   /// Counts requests; nullptr where there are none.
   virtual Traffic* traffic() const { return nullptr; }
   virtual std::uint64_t standing_bytes() const { return 0; }  ///< that the store keeps
+  virtual std::uint64_t writer_bytes() const { return 0; }    ///< that each ObjectWriter holds, at most
 
  protected:
   Error failure(std::string_view action, std::string_view key, std::string_view reason) const;

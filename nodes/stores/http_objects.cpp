@@ -1,0 +1,204 @@
+#include "nodes/stores/http_objects.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace weir {
+namespace {
+
+constexpr int tries_for_one_version = 3;
+// Of an error page: enough for what S3 says.
+constexpr std::size_t error_text_bytes = 4096;
+
+/// What tells versions of an object apart.
+std::string version_of(const HttpReply& reply) {
+  return fmt::format("{}\n{}\n{}", reply.etag, reply.etag.empty() ? reply.last_modified : "",
+                     reply.range && reply.range->size ? *reply.range->size : 0);
+}
+
+}  // namespace
+
+HttpObjects::HttpObjects(const HttpOptions& options, Ways ways)
+    : client_(HttpClient::shared(options)), ways_(std::move(ways)), traffic_(options.requests) {}
+
+std::uint64_t HttpObjects::standing_bytes() const {
+  return sizeof *this + client_->standing_bytes() + (ignores_ranges_ ? client_->options().whole_bytes : 0);
+}
+
+void HttpObjects::fail(std::string_view key, std::string_view reason) const {
+  ways_.fail(key, reason);
+  std::terminate();
+}
+
+HttpReply HttpObjects::send(HttpRequest request, const std::stop_token& stop) {
+  std::vector<HttpRequest> requests;
+  requests.push_back(std::move(request));
+  HttpReply reply = std::move(client_->get(std::move(requests), stop).front());
+  traffic_.add(reply.traffic);
+  if (reply.was_cancelled) throw Error::cancelled();
+  return reply;
+}
+
+/// Throws what is neither an object nor its absence.
+bool HttpObjects::is_there(std::string_view key, const HttpReply& reply) {
+  if (!reply.failure.empty()) fail(key, reply.failure);
+  if (reply.status == 200 || reply.status == 206) return true;
+  std::string reason = fmt::format("the server answers with status {}", reply.status);
+  if (ways_.is_absent(reply, reason)) return false;
+  fail(key, reason);
+}
+
+std::optional<std::uint64_t> HttpObjects::get_whole(
+    std::string_view key, const std::stop_token& stop,
+    const std::function<void(std::span<const std::byte>)>& take) {
+  const std::lock_guard guard(whole_mutex_);
+  std::vector<std::byte> whole;
+  HttpRequest request = ways_.request(key);
+  request.text_bytes = error_text_bytes;
+  request.room = [&](std::uint64_t bytes) -> std::span<std::byte> {
+    if (bytes > client_->options().whole_bytes) return {};
+    whole.resize(bytes);
+    return whole;
+  };
+  const HttpReply reply = send(std::move(request), stop);
+  if (!is_there(key, reply)) return std::nullopt;
+  if (reply.bytes != whole.size()) fail(key, "the answer is not whole");
+  take(whole);
+  return whole.size();
+}
+
+std::optional<std::uint64_t> HttpObjects::get(std::string_view key, std::span<std::byte> out, bool is_end,
+                                              const std::stop_token& stop) {
+  if (!ignores_ranges_) {
+    std::byte one{};
+    HttpRequest request = ways_.request(key);
+    request.out = out.empty() ? std::span(&one, 1) : out;  // for the size alone, too
+    request.is_suffix = is_end;
+    request.text_bytes = error_text_bytes;
+    bool is_whole = false;
+    request.room = [&](std::uint64_t bytes) -> std::span<std::byte> {
+      is_whole = true;
+      if (bytes > out.size()) return {};
+      return is_end ? out.last(bytes) : out.first(bytes);
+    };
+    const HttpReply reply = send(std::move(request), stop);
+    if (is_whole) ignores_ranges_ = true;  // an empty object may be answered so by any server
+    if (reply.status == 416) return 0;     // no byte at all, where the first or the last ones were wanted
+    if (!is_whole || reply.failure.empty()) {
+      if (!is_there(key, reply)) return std::nullopt;
+      if (reply.status == 200) return reply.bytes;
+      if (!reply.range->size) fail(key, "the server does not say how long it is");
+      const std::uint64_t size = *reply.range->size;
+      if (reply.bytes < std::min<std::uint64_t>(out.size(), size))
+        fail(key, fmt::format("the server gives only {} bytes of it", reply.bytes));
+      return size;
+    }
+  }
+  return get_whole(key, stop, [&](std::span<const std::byte> whole) {
+    const std::size_t some = std::min(out.size(), whole.size());
+    if (some == 0) return;
+    if (is_end)
+      std::memcpy(out.last(some).data(), whole.last(some).data(), some);
+    else
+      std::memcpy(out.data(), whole.data(), some);
+  });
+}
+
+bool HttpObjects::get_ranges(std::string_view key, std::span<const ObjectRange> ranges,
+                             const std::stop_token& stop) {
+  std::uint64_t needed = 0;  // the object's size, at least
+  std::vector<ObjectRange> parts;
+  for (ObjectRange range : ranges) {
+    if (range.offset >> 62 != 0 || range.out.size() >> 62 != 0) fail(key, "no object is that long");
+    needed = std::max(needed, range.offset + range.out.size());
+    while (!range.out.empty()) {
+      const std::size_t some = std::min<std::uint64_t>(range.out.size(), request_bytes);
+      parts.push_back({range.offset, range.out.first(some)});
+      range = {range.offset + some, range.out.subspan(some)};
+    }
+  }
+  if (parts.empty()) {
+    const std::optional<std::uint64_t> size = get(key, {}, false, stop);
+    if (size && *size < needed) fail(key, fmt::format("it ends at byte {}", *size));
+    return size.has_value();
+  }
+  for (int tries = 0; tries < tries_for_one_version && !ignores_ranges_; ++tries)
+    if (const std::optional<bool> done = try_ranges(key, parts, stop)) return *done;
+  if (!ignores_ranges_) fail(key, "it is changed all the time while it is read");
+  const auto copy = [&](std::span<const std::byte> whole) {
+    if (whole.size() < needed) fail(key, fmt::format("it ends at byte {}", whole.size()));
+    for (const ObjectRange& part : parts)
+      std::memcpy(part.out.data(), whole.data() + part.offset, part.out.size());
+  };
+  return get_whole(key, stop, copy).has_value();
+}
+
+/// Nothing where the answers are of several versions, or the server knows no ranges.
+std::optional<bool> HttpObjects::try_ranges(std::string_view key, std::span<const ObjectRange> parts,
+                                            const std::stop_token& stop) {
+  std::atomic<bool> is_whole = false;
+  std::vector<HttpRequest> requests;
+  for (const ObjectRange& part : parts) {
+    HttpRequest request = ways_.request(key);
+    request.first = part.offset;
+    request.out = part.out;
+    request.text_bytes = error_text_bytes;
+    request.room = [&](std::uint64_t) -> std::span<std::byte> {
+      is_whole = true;
+      return {};
+    };
+    requests.push_back(std::move(request));
+  }
+  const std::vector<HttpReply> replies = client_->get(std::move(requests), stop);
+  for (const HttpReply& reply : replies) traffic_.add(reply.traffic);
+  for (const HttpReply& reply : replies)
+    if (reply.was_cancelled) throw Error::cancelled();
+  if (is_whole) {
+    ignores_ranges_ = true;
+    return std::nullopt;
+  }
+  // One object, the whole time? One that has vanished, or is shorter than some answers say, is another one.
+  std::size_t there = 0, beyond = 0;
+  bool is_one = true;
+  const HttpReply* first = nullptr;
+  for (const HttpReply& reply : replies) {
+    if (reply.failure.empty() && reply.status == 416) {
+      ++beyond;
+      continue;
+    }
+    if (!is_there(key, reply)) continue;
+    ++there;
+    if (first == nullptr) first = &reply;
+    is_one = is_one && version_of(reply) == version_of(*first);
+  }
+  const std::size_t absent = replies.size() - there - beyond;
+  if (!is_one || (absent > 0 && absent < replies.size())) return std::nullopt;
+  if (absent > 0) return false;
+  for (std::size_t i = 0; i < replies.size(); ++i) {
+    const HttpReply& reply = replies[i];
+    if (reply.status == 206 && reply.bytes == parts[i].out.size()) continue;
+    const std::optional<std::uint64_t> size = reply.range ? reply.range->size : std::nullopt;
+    fail(key, size ? fmt::format("it ends at byte {}", *size)
+                   : fmt::format("it has less than the {} bytes that it should",
+                                 parts[i].offset + parts[i].out.size()));
+  }
+  return true;
+}
+
+std::string encode_url(std::string_view text, bool keeps_slashes) {
+  std::string encoded;
+  for (const char c : text) {
+    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                          c == '-' || c == '.' || c == '_' || c == '~' || (c == '/' && keeps_slashes);
+    if (is_plain)
+      encoded += c;
+    else
+      encoded += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return encoded;
+}
+
+}  // namespace weir

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "nodes/stores/http_objects.hpp"
+#include "nodes/stores/s3_options.hpp"
+#include "nodes/stores/s3_signing.hpp"
+#include "nodes/stores/store.hpp"
+
+namespace weir {
+
+/// Objects of a bucket, at Amazon or any server that speaks its protocol. 404 is absence, unless it is the bucket that is missing.
+/// A writer collects parts of S3Options::part_bytes and sends each when it is full (multipart upload); what fits in one part is a
+/// single put. What a writer copies passes through this process, and is of the version that was there at its first copy: an Error
+/// where that has been replaced. Keys of the bucket that are no keys of ours ("folder/") are not listed. There are no locks.
+class S3Store : public Store {
+ public:
+  /// "s3://bucket" or "s3://bucket/prefix". Sends nothing. A usage Error for what is no such URL, where keys are missing, or where this
+  /// build has not libcurl, OpenSSL and pugixml.
+  explicit S3Store(const std::string& url, const S3Options& options = {});
+  ~S3Store() override;
+
+  const std::string& name() const override { return name_; }
+  StoreAbilities abilities() const override { return {.write = true, .list = true, .copy = true}; }
+  std::optional<std::uint64_t> size(std::string_view key, const std::stop_token& stop = {}) const override;
+  std::optional<std::uint64_t> get(std::string_view key, std::span<std::byte> out,
+                                   const std::stop_token& stop = {}) const override;
+  std::optional<std::uint64_t> get_end(std::string_view key, std::span<std::byte> out,
+                                       const std::stop_token& stop = {}) const override;
+  bool get_ranges(std::string_view key, std::span<const ObjectRange> ranges,
+                  const std::stop_token& stop = {}) const override;
+  void put(std::string_view key, std::span<const std::byte> bytes) const override;
+  std::unique_ptr<ObjectWriter> writer(std::string_view key) const override;
+  void erase(std::string_view key) const override;
+  /// Holds a page of at most 1000 keys at a time.
+  void list(std::string_view prefix, const std::function<bool(std::string_view, std::uint64_t)>& each,
+            const std::stop_token& stop = {}) const override;
+  unsigned requests_at_once() const override { return objects_->traffic().at_once(); }
+  /// 256 KiB: S3 answers after some 20 ms, in which a connection of it carries 1 to 2 MB.
+  std::uint64_t gap_bytes() const override { return 256 << 10; }
+  Traffic* traffic() const override { return &objects_->traffic(); }
+  std::uint64_t standing_bytes() const override { return sizeof *this + objects_->standing_bytes(); }
+  std::uint64_t writer_bytes() const override;
+
+ private:
+  class Writer;
+
+  std::string object_name(std::string_view key) const;
+  HttpRequest request(HttpMethod method, std::string_view object, const S3Query& query,
+                      std::span<const std::byte> body = {},
+                      const std::map<std::string, std::string>& headers = {}) const;
+  HttpReply send(std::string_view action, std::string_view key, HttpRequest request,
+                 const std::stop_token& stop = {}) const;
+
+  std::string name_, bucket_, prefix_;  ///< the prefix ends in a slash, or is empty
+  std::string origin_, host_,
+      base_;  ///< "https://host:port", "host:port", what stands before an object's name
+  S3Options options_;
+  S3Keys keys_;
+  std::unique_ptr<HttpObjects> objects_;
+};
+
+}  // namespace weir

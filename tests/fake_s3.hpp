@@ -1,0 +1,142 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "nodes/stores/http_objects.hpp"
+#include "nodes/stores/s3_options.hpp"
+#include "tests/http_server.hpp"
+
+namespace weir::test {
+
+/// A bucket named "box" on the loopback device, as far as S3Store uses one: no signature is checked (tests/foreign/s3_agree.py has a
+/// server that does). Objects of one seed have one tag. A page of a listing has 3 keys.
+class FakeS3 {
+ public:
+  FakeS3() {
+    server.set_handler([this](const SeenRequest& request) { return handle(request); });
+  }
+  S3Options options() const {
+    S3Options options;
+    options.endpoint = server.url("");
+    options.access_key = "key";
+    options.secret_key = "secret";
+    options.region = "here";
+    return options;
+  }
+  std::size_t uploads_open() const {
+    const std::lock_guard lock(mutex_);
+    return uploads_.size();
+  }
+
+  HttpServer server;
+  bool fails_completion = false;  ///< with status 200, as Amazon may
+
+ private:
+  static std::string value(const std::string& query, const std::string& name) {
+    const std::size_t at = ("&" + query).find("&" + name + "=");
+    if (at == std::string::npos) return "";
+    const std::string rest = query.substr(at + name.size() + 1);
+    return decode(rest.substr(0, rest.find('&')));
+  }
+  static std::string decode(const std::string& text) {
+    std::string plain;
+    for (std::size_t i = 0; i < text.size(); ++i)
+      if (text[i] == '%') {
+        plain += static_cast<char>(std::stoi(text.substr(i + 1, 2), nullptr, 16));
+        i += 2;
+      } else {
+        plain += text[i];
+      }
+    return plain;
+  }
+  static std::string tag(const std::string& body) {
+    return fmt::format("\"{:x}\"", std::hash<std::string>()(body));
+  }
+  void store(const std::string& path, const std::string& body) {
+    ServedFile file;
+    const auto bytes = std::as_bytes(std::span(body));
+    file.bytes.assign(bytes.begin(), bytes.end());
+    file.etag = tag(body);
+    sizes_[decode(path).substr(std::string("/box/").size())] = body.size();
+    server.serve(path, std::move(file));
+  }
+
+  std::optional<MadeAnswer> handle(const SeenRequest& request) {
+    const std::lock_guard lock(mutex_);
+    const std::size_t mark = request.path.find('?');
+    const std::string path = request.path.substr(0, mark);
+    const std::string query = mark == std::string::npos ? "" : request.path.substr(mark + 1);
+    if (!path.starts_with("/box/"))
+      return MadeAnswer{404, "<Error><Code>NoSuchBucket</Code><Message>none</Message></Error>"};
+    if (!request.headers.contains("authorization"))
+      return MadeAnswer{403, "<Error><Code>AccessDenied</Code><Message>not signed</Message></Error>"};
+    if (request.method == "GET" && !query.empty()) return page(query);
+    if (request.method == "GET") return std::nullopt;
+    const std::string upload = value(query, "uploadId");
+    if (!upload.empty() && !uploads_.contains(upload))
+      return MadeAnswer{404, "<Error><Code>NoSuchUpload</Code></Error>"};
+    if (request.method == "DELETE") {
+      if (upload.empty()) {
+        sizes_.erase(decode(path).substr(std::string("/box/").size()));
+        server.stop_serving(path);
+      }
+      uploads_.erase(upload);
+      return MadeAnswer{204};
+    }
+    if (request.method == "PUT" && upload.empty()) {
+      store(path, request.body);
+      return MadeAnswer{200, "", {"ETag: " + tag(request.body)}};
+    }
+    if (request.method == "PUT") {
+      uploads_[upload][std::stoi(value(query, "partNumber"))] = request.body;
+      return MadeAnswer{200, "", {"ETag: " + tag(request.body)}};
+    }
+    if (upload.empty()) {
+      const std::string number = fmt::format("up/{}+", ++numbers_);
+      uploads_[number];
+      return MadeAnswer{200, fmt::format("<InitiateMultipartUploadResult><UploadId>{}</UploadId>"
+                                         "</InitiateMultipartUploadResult>",
+                                         number)};
+    }
+    if (fails_completion)
+      return MadeAnswer{200, "<Error><Code>InternalError</Code><Message>sorry</Message></Error>"};
+    std::string body;
+    for (const auto& [number, part] : uploads_[upload]) {
+      if (request.body.find(fmt::format("<PartNumber>{}</PartNumber><ETag>{}</ETag>", number, tag(part))) ==
+          std::string::npos)
+        return MadeAnswer{400, "<Error><Code>InvalidPart</Code></Error>"};
+      body += part;
+    }
+    uploads_.erase(upload);
+    store(path, body);
+    return MadeAnswer{200, "<?xml version=\"1.0\"?>\n<CompleteMultipartUploadResult/>"};
+  }
+
+  MadeAnswer page(const std::string& query) const {
+    const std::string prefix = value(query, "prefix"), after = value(query, "continuation-token");
+    std::string text;
+    int count = 0;
+    for (auto at = after.empty() ? sizes_.lower_bound(prefix) : sizes_.upper_bound(after);
+         at != sizes_.end() && at->first.starts_with(prefix); ++at) {
+      text += fmt::format("<Contents><Key>{}</Key><Size>{}</Size></Contents>", encode_url(at->first, true),
+                          at->second);
+      if (++count == 3) {
+        text += fmt::format(
+            "<IsTruncated>true</IsTruncated><NextContinuationToken>{}</NextContinuationToken>", at->first);
+        break;
+      }
+    }
+    return {200, "<ListBucketResult><EncodingType>url</EncodingType>" + text + "</ListBucketResult>"};
+  }
+
+  mutable std::mutex mutex_;
+  std::map<std::string, std::uint64_t> sizes_;
+  std::map<std::string, std::map<int, std::string>> uploads_;
+  int numbers_ = 0;
+};
+
+}  // namespace weir::test

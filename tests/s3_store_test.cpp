@@ -1,0 +1,152 @@
+#include "nodes/stores/s3_store.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+
+#include "tests/fake_s3.hpp"
+#include "tests/store_support.hpp"
+
+using namespace weir;
+using namespace weir::test;
+
+#if defined(WEIR_WITH_CURL) && defined(WEIR_WITH_OPENSSL) && defined(WEIR_WITH_PUGIXML)
+
+TEST_CASE("requests are signed as Amazon's documentation signs its examples") {
+  // docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+  const S3Keys keys{"AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", ""};
+  const std::chrono::sys_seconds now{std::chrono::seconds(1'369'353'600)};  // 2013-05-24
+  const std::string host = "examplebucket.s3.amazonaws.com";
+  const std::string welcome = "Welcome to Amazon S3.";
+  const auto signature = [&](const S3Request& request) {
+    const std::string line = sign_s3(request, keys, "us-east-1", now).back();
+    return line.substr(line.rfind('=') + 1);
+  };
+  CHECK(signature({"GET", host, "/test.txt", {}, {{"range", "bytes=0-9"}}}) ==
+        "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41");
+  CHECK(signature({"PUT",
+                   host,
+                   "/test%24file.text",
+                   {},
+                   {{"date", "Fri, 24 May 2013 00:00:00 GMT"}, {"x-amz-storage-class", "REDUCED_REDUNDANCY"}},
+                   std::as_bytes(std::span(welcome))}) ==
+        "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd");
+  CHECK(signature({"GET", host, "/", {{"lifecycle", ""}}, {}}) ==
+        "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543");
+  // In the wrong order, which curl 7.88 would sign as it is.
+  CHECK(signature({"GET", host, "/", {{"prefix", "J"}, {"max-keys", "2"}}, {}}) ==
+        "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7");
+  const std::vector<std::string> lines = sign_s3({"GET", host, "/"}, {"A", "B", "token"}, "here", now);
+  CHECK(std::ranges::count(lines, "x-amz-security-token: token") == 1);
+  CHECK(lines.back().find("x-amz-security-token") != std::string::npos);
+  CHECK(s3_query_text({{"b", "x y/+"}, {"a b", "~"}}) == "a%20b=~&b=x%20y%2F%2B");
+}
+
+TEST_CASE("a bucket keeps what the interface of stores promises, written and then read") {
+  for (const std::string url : {"s3://box", "s3://box/some/pre fix/"}) {
+    FakeS3 s3;
+    const S3Store store(url, s3.options());
+    check_writing(store);
+    check_reading(store);
+    CHECK(s3.uploads_open() == 0);
+  }
+}
+
+TEST_CASE("a large object goes to a bucket in parts, and one that is not committed leaves none") {
+  FakeS3 s3;
+  S3Options options = s3.options();
+  options.part_bytes = 5 << 20;
+  const S3Store store("s3://box/a", options);
+  const Bytes bytes = made_bytes((11 << 20) + 5, 3), old = made_bytes(6 << 20, 4);
+  store.put("x", old);
+  s3.server.forget();
+  {
+    const auto writer = store.writer("x");
+    writer->append(std::span(bytes).first(1000));
+    writer->append(std::span(bytes).subspan(1000));
+    writer->copy(1 << 20, 5 << 20);
+    writer->commit();
+  }
+  Bytes wanted = bytes;
+  wanted.insert(wanted.end(), old.begin() + (1 << 20), old.end());
+  // Begun, 3 whole parts, the rest, ended; and for the copy what there is, and two parts of it.
+  CHECK(s3.server.count() == 1 + 3 + 1 + 1 + 1 + 2);
+  CHECK((whole(store, "x") == wanted));
+  {
+    const auto writer = store.writer("x");
+    writer->append(bytes);
+    CHECK(s3.uploads_open() == 1);
+  }
+  CHECK(s3.uploads_open() == 0);
+  CHECK((whole(store, "x") == wanted));
+
+  // What is copied from changes meanwhile.
+  const auto writer = store.writer("x");
+  writer->copy(0, 10);
+  store.put("x", old);
+  check_names_both(store, "x", [&] { writer->copy(0, 10); });
+
+  s3.fails_completion = true;
+  {
+    const auto failing = store.writer("y");
+    failing->append(bytes);
+    const Error error = error_of([&] { failing->commit(); });
+    CHECK(std::string(error.what()).find("InternalError: sorry") != std::string::npos);
+  }
+  CHECK(s3.uploads_open() == 0);
+  CHECK_FALSE(store.size("y"));
+}
+
+TEST_CASE("a missing bucket and a missing permission are no absence") {
+  FakeS3 s3;
+  Bytes some(10);
+  const S3Store other("s3://other", s3.options());
+  CHECK(std::string(error_of([&] { other.get("a", some); }).what()).find("NoSuchBucket") !=
+        std::string::npos);
+  CHECK_THROWS_AS(other.put("a", some), Error);
+  CHECK_THROWS_AS(other.erase("a"), Error);
+  CHECK_THROWS_AS(listed(other, ""), Error);
+  S3Options options = s3.options();
+  options.anonymous = true;
+  const S3Store anonymous("s3://box", options);
+  CHECK(std::string(error_of([&] { anonymous.get("a", some); }).what()).find("AccessDenied") !=
+        std::string::npos);
+  options.denied_is_absent = true;
+  CHECK_FALSE(S3Store("s3://box", options).get("a", some));
+}
+
+TEST_CASE("bad URLs, endpoints and missing keys of buckets are refused before anything is sent") {
+  FakeS3 s3;
+  for (const std::string url : {"s3:/box", "s3://", "s3:///a", "s3://box//a", "s3://box/a/../b", "s3://b?x"})
+    CHECK(error_of([&] { const S3Store store(url, s3.options()); }).kind() == ErrorKind::usage);
+  S3Options options = s3.options();
+  options.endpoint = "ftp://x";
+  CHECK_THROWS_AS(S3Store("s3://box", options), Error);
+  options = s3.options();
+  options.part_bytes = 1 << 20;
+  CHECK_THROWS_AS(S3Store("s3://box", options), Error);
+  if (std::getenv("AWS_ACCESS_KEY_ID") == nullptr) {
+    options = s3.options();
+    options.access_key.clear();
+    CHECK_THROWS_AS(S3Store("s3://box", options), Error);
+  }
+  CHECK(s3.server.count() == 0);
+}
+
+TEST_CASE("a listing that goes wrong is an error, not a short listing") {
+  FakeS3 s3;
+  const S3Store store("s3://box", s3.options());
+  for (const std::string body :
+       {"", "<a", "<Other/>", "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>",
+        "<ListBucketResult><Contents><Key>a</Key><Size>-1</Size></Contents></ListBucketResult>",
+        "<ListBucketResult><Contents><Key>a</Key></Contents></ListBucketResult>",
+        "<ListBucketResult><Contents><Key>elsewhere</Key><Size>1</Size></Contents></ListBucketResult>"}) {
+    CAPTURE(body);
+    s3.server.set_handler([&](const SeenRequest&) { return MadeAnswer{200, body}; });
+    CHECK_THROWS_AS(listed(store, "x"), Error);
+  }
+  s3.server.set_handler([&](const SeenRequest&) { return MadeAnswer{200, std::string((8 << 20) + 1, ' ')}; });
+  CHECK(std::string(error_of([&] { listed(store, "x"); }).what()).find("more than") != std::string::npos);
+}
+
+#endif
