@@ -149,4 +149,42 @@ TEST_CASE("a listing that goes wrong is an error, not a short listing") {
   CHECK(std::string(error_of([&] { listed(store, "x"); }).what()).find("more than") != std::string::npos);
 }
 
+TEST_CASE("a bucket of a server that checks signatures keeps what the interface of stores promises") {
+  // tests/foreign/s3_agree.py starts one, with the bucket "box", and sets this and the keys.
+  if (std::getenv("AWS_ENDPOINT_URL_S3") == nullptr || std::getenv("WEIR_TEST_S3") == nullptr) return;
+  const S3Store store("s3://box/some pre+fix");
+  check_writing(store);
+  check_reading(store);
+
+  S3Options options;
+  options.part_bytes = 5 << 20;
+  const S3Store small_parts("s3://box", options);
+  const Bytes bytes = made_bytes(11 << 20, 3);
+  {
+    const auto writer = small_parts.writer("large");
+    writer->append(bytes);
+    writer->commit();
+  }
+  {
+    const auto writer = small_parts.writer("large");
+    writer->copy(1 << 20, 10 << 20);
+    writer->append(std::span(bytes).first(1 << 20));
+    writer->commit();
+  }
+  Bytes wanted(bytes.begin() + (1 << 20), bytes.end());
+  wanted.insert(wanted.end(), bytes.begin(), bytes.begin() + (1 << 20));
+  CHECK((whole(small_parts, "large") == wanted));
+
+  for (int i = 0; i < 1100; ++i) store.put(fmt::format("many/{:04}", i), {});  // a page has 1000
+  const auto found = listed(store, "many");
+  CHECK(found.size() == 1100);
+  CHECK(std::ranges::is_sorted(found));
+  CHECK_THROWS_AS(listed(S3Store("s3://no-such-box"), ""), Error);
+
+  options.secret_key = "wrong";
+  options.access_key = std::getenv("AWS_ACCESS_KEY_ID");
+  const Error error = error_of([&] { static_cast<void>(S3Store("s3://box", options).size("large")); });
+  CHECK(std::string(error.what()).find("SignatureDoesNotMatch") != std::string::npos);
+}
+
 #endif
