@@ -14,6 +14,8 @@
 #include <thread>
 #include <utility>
 
+#include "framework/system_call.hpp"
+
 namespace weir {
 namespace {
 
@@ -26,14 +28,6 @@ constexpr std::size_t names_at_once = 65'536;
 constexpr std::chrono::microseconds first_pause{100}, last_pause{5000};
 // Linux's IOV_MAX.
 constexpr std::size_t most_parts = 1024;
-
-template <class Call>
-auto uninterrupted(Call call) {
-  for (;;) {
-    const auto result = call();
-    if (result != -1 || errno != EINTR) return result;
-  }
-}
 
 /// Where nothing can be, because there is no such folder.
 bool means_absent(int error_number) {

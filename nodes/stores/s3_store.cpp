@@ -73,15 +73,6 @@ std::string decoded(std::string_view text) {
   return plain;
 }
 
-bool is_key(std::string_view text) {
-  try {
-    check_key(text);
-    return true;
-  } catch (const Error&) {
-    return false;
-  }
-}
-
 }  // namespace
 
 S3Store::S3Store(const std::string& url, const S3Options& options) : name_(url), options_(options) {

@@ -25,6 +25,19 @@ constexpr std::array all_abilities{
     Ability{&StoreAbilities::lock, "its objects cannot be kept from other processes"},
 };
 
+/// Of a key; empty where nothing is.
+std::string_view what_is_wrong(std::string_view key) {
+  if (key.empty()) return "it is empty";
+  if (key.find('\0') != std::string_view::npos) return "it has a zero byte";
+  for (std::size_t begin = 0, end = 0; end != std::string_view::npos; begin = end + 1) {
+    end = key.find('/', begin);
+    const std::string_view part = key.substr(begin, end == std::string_view::npos ? end : end - begin);
+    if (part.empty()) return "a part of it is empty";
+    if (part == "." || part == "..") return "a part of it is '.' or '..'";
+  }
+  return "";
+}
+
 }  // namespace
 
 Error Store::failure(std::string_view action, std::string_view key, std::string_view reason) const {
@@ -59,18 +72,13 @@ void Store::list(std::string_view prefix, const std::function<bool(std::string_v
   throw unable("list", prefix, &StoreAbilities::list);
 }
 
+bool is_key(std::string_view text) {
+  return what_is_wrong(text).empty();
+}
+
 void check_key(std::string_view key) {
-  const auto refuse = [&](std::string_view reason) {
+  if (const std::string_view reason = what_is_wrong(key); !reason.empty())
     throw Error::usage("use", fmt::format("the key '{}'", key), reason);
-  };
-  if (key.empty()) refuse("it is empty");
-  if (key.find('\0') != std::string_view::npos) refuse("it has a zero byte");
-  for (std::size_t begin = 0, end = 0; end != std::string_view::npos; begin = end + 1) {
-    end = key.find('/', begin);
-    const std::string_view part = key.substr(begin, end == std::string_view::npos ? end : end - begin);
-    if (part.empty()) refuse("a part of it is empty");
-    if (part == "." || part == "..") refuse("a part of it is '.' or '..'");
-  }
 }
 
 void require(const Store& store, const StoreAbilities& wanted) {

@@ -127,6 +127,7 @@ class Store {
   Error unable(std::string_view action, std::string_view key, bool StoreAbilities::*ability) const;
 };
 
+bool is_key(std::string_view text);
 /// Throws a usage Error for what is no key.
 void check_key(std::string_view key);
 /// Throws a usage Error that names the store and each ability that is wanted and missing.

@@ -24,15 +24,6 @@ std::string text_of(zip_error_t* error) {
   return zip_error_strerror(error);
 }
 
-bool is_key(std::string_view text) {
-  try {
-    check_key(text);
-    return true;
-  } catch (const Error&) {
-    return false;
-  }
-}
-
 }  // namespace
 
 struct ZipStore::Entry {
