@@ -442,3 +442,29 @@ TEST_CASE("a lock keeps other processes out until its holder ends, in whatever w
   static_cast<void>(store.lock("deep/x"));
   CHECK(fs::directory_iterator(folder / "deep")->path().filename() == "x");
 }
+
+TEST_CASE(
+    "a lock that was taken on a file whose last owner has just removed it is taken again, on one with a "
+    "name") {
+  class Removing : public FileSystem {
+   public:
+    explicit Removing(std::string path) : path_(std::move(path)) {}
+    int flock(int fd, int operation) override {
+      if (!std::exchange(done_, true)) REQUIRE(::unlink(path_.c_str()) == 0);
+      return FileSystem::flock(fd, operation);
+    }
+
+   private:
+    const std::string path_;
+    bool done_ = false;
+  };
+  const Folder folder;
+  const std::string path = folder / ".x.weir-lock";
+  Removing files(path);
+  const FolderStore store(folder.path, quick, files);
+  {
+    const auto lock = store.lock("x");
+    CHECK(fs::exists(path));
+  }
+  CHECK_FALSE(fs::exists(path));
+}

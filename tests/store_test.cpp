@@ -27,6 +27,17 @@ TEST_CASE("every writable store keeps what the interface promises, written and t
   }
 }
 
+TEST_CASE("a writer to memory copies what was there when it was made, also where that was changed in place") {
+  const MemoryStore store;
+  const Bytes old = made_bytes(100, 1), changed = made_bytes(10, 2);
+  store.put("x", old);
+  const auto writer = store.writer("x");
+  store.put_range("x", 5, changed);
+  writer->copy(0, old.size());
+  writer->commit();
+  CHECK(whole(store, "x") == old);
+}
+
 TEST_CASE("an ability that is missing is named, with the store") {
   class Nothing : public Store {
    public:
