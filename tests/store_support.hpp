@@ -62,7 +62,9 @@ inline void check_names_both(const Store& store, const std::string& key, const s
 /// Of a store that holds some_objects().
 inline void check_reading(const Store& store) {
   CAPTURE(store.name());
-  for (const auto& [key, bytes] : some_objects()) {
+  for (const auto& object : some_objects()) {
+    const std::string& key = object.first;  // clang 14 captures no structured bindings
+    const Bytes& bytes = object.second;
     CAPTURE(key);
     CHECK(store.size(key) == bytes.size());
     for (const std::size_t room :
@@ -153,7 +155,9 @@ inline void check_writing(const Store& store) {
   const StoreAbilities abilities = store.abilities();
   REQUIRE(abilities.write);
   CHECK(listed(store, "").empty());
-  for (const auto& [key, bytes] : some_objects()) {
+  for (const auto& object : some_objects()) {
+    const std::string& key = object.first;  // clang 14 captures no structured bindings
+    const Bytes& bytes = object.second;
     CAPTURE(key);
     Bytes mine = bytes;
     store.put(key, mine);
