@@ -11,8 +11,8 @@
 
 namespace weir {
 
-/// How a raster is stored, and with what means. Nodes: plan, fetch, decode, assemble, cut, take, compress, level0; for each overview K
-/// gatherK, reduceK, compressK, levelK.
+/// How a raster is stored, and with what means. Nodes: plan, fetch, decode, (spool), assemble, cut, (kernel1 ...), take, compress,
+/// level0; for each overview K gatherK, reduceK, compressK, levelK.
 struct WriteCogOptions : CogOptions {
   GraphOptions graph;
 };
