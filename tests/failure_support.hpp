@@ -24,10 +24,14 @@
 
 namespace weir::test {
 
-/// The budget of a run with nothing to spare: what the refusal of one byte says. `plan` plans with that byte.
-inline std::uint64_t smallest_memory_of(const std::function<void()>& plan) {
+/// The budget of a run with nothing to spare: what the refusal of one byte says.
+inline std::uint64_t smallest_memory(const std::shared_ptr<const ChunkSource>& source,
+                                     WriteGeotiffOptions options, std::optional<CogPacking> cog = {}) {
+  options.graph.memory = 1;
+  options.spool = "none";
   try {
-    plan();
+    if (cog) const CogWrite write(source, "unused.tif", as_cog(options, *cog));
+    if (!cog) const GeotiffWrite write(source, "unused.tif", options);
   } catch (const Error& error) {
     const std::string reason = error.reason();
     const std::size_t number = reason.rfind('(');
@@ -36,12 +40,6 @@ inline std::uint64_t smallest_memory_of(const std::function<void()>& plan) {
   }
   FAIL("a budget of one byte was accepted");
   return 0;
-}
-inline std::uint64_t smallest_memory(const std::shared_ptr<const ChunkSource>& source,
-                                     WriteGeotiffOptions options) {
-  options.graph.memory = 1;
-  options.spool = "none";
-  return smallest_memory_of([&] { const GeotiffWrite write(source, "unused.tif", options); });
 }
 
 /// Writes with the smallest budget that works, as most tests here do: then nearly every lease is waited for.
@@ -54,11 +52,10 @@ inline RunReport write_tightly(const std::shared_ptr<const ChunkSource>& source,
 /// As the way says: a GeoTIFF or a COG.
 inline RunReport write_tightly(const std::shared_ptr<const ChunkSource>& source, const std::string& path,
                                const WriteWay& way, FileSystem& files, const RunOptions& run = {}) {
-  if (!way.cog) return write_tightly(source, path, way.options(files), run);
-  WriteCogOptions options = as_cog(way.options(files), *way.cog);
-  options.graph.memory = 1;
-  options.graph.memory = smallest_memory_of([&] { const CogWrite write(source, "unused.tif", options); });
-  return write_cog(source, path, options, run);
+  WriteGeotiffOptions options = way.options(files);
+  options.graph.memory = smallest_memory(source, options, way.cog);
+  options.spool = "none";
+  return write_by(way, source, path, options, run);
 }
 
 /// What the file must be, byte for byte, whatever was tried before.
