@@ -23,21 +23,21 @@ constexpr std::size_t kib = 1024;
 // look-up is a miss of the first-level cache that finds nothing, and the other table is what makes the size. So the first
 // gets 2^14 entries instead of 2^16 or 2^17, which stay near, and the second 2^16. libzstd 1.5.4, one core of an EPYC 9005,
 // raw MB/s and ratio:
-//                                       libzstd's set    as here
-//   256x256   uint16, terrain           159  1.800       189  1.815
-//             uint16, DEM, upsampled    478  4.520       463  4.478
-//             uint16, Landsat           191  2.218       221  2.216
-//             float32, terrain in cm    218  2.140       318  2.087
-//             float32, DEM, upsampled   208  2.255       320  2.236
-//             float32, Landsat          427  4.961       540  5.087
-//             RGB, Landsat              136  1.517       235  1.542
-//   512x512   uint16, terrain           159  1.861       202  1.861
-//             uint16, DEM, upsampled    553  6.298       587  6.279
-//             uint16, Landsat           185  2.237       212  2.221
-//             uint16, noise of a sensor 178  1.438       238  1.438
-//             float32, terrain          281  2.193       340  2.188
-//             float32, DEM, upsampled   275  2.775       325  2.752
-//             RGB, Landsat, upsampled   179  2.423       229  2.374
+//                                        libzstd's set   as here
+//   256x256  uint16, terrain              166  1.800      200  1.815
+//            uint16, DEM, upsampled       484  4.520      472  4.478
+//            uint16, Landsat              196  2.218      228  2.216
+//            float32, terrain in cm       234  2.140      334  2.087
+//            float32, DEM, upsampled      219  2.255      322  2.236
+//            float32, Landsat             447  4.961      557  5.087
+//            RGB, Landsat                 138  1.517      235  1.542
+//   512x512  uint16, terrain              182  1.861      228  1.861
+//            uint16, DEM, upsampled       594  6.298      640  6.279
+//            uint16, Landsat              202  2.237      239  2.221
+//            uint16, noise of a sensor    189  1.438      248  1.438
+//            float32, terrain             301  2.193      361  2.188
+//            float32, DEM, upsampled      293  2.775      348  2.752
+//            RGB, Landsat, upsampled      208  2.423      246  2.374
 // In pieces of 128 to 256 KiB 2^15 entries are 15 % faster than 2^16, for a ratio 0.5 % smaller. Pieces up to 64 KiB gain
 // nothing. Other levels are as libzstd has them.
 ZSTD_compressionParameters parameters_for(int level, std::uint64_t raw) {
