@@ -134,6 +134,7 @@ PyramidPlans choose_pyramids(const BandPlanRequest& request, const std::vector<P
           plans.pyramids.push_back(std::make_shared<const PyramidPlan>(plans.bands, each.tiles, each.factors,
                                                                        each.halos, each.tile_bytes));
         const Weight weight = weigh(plans, request.available, request.units_wanted);
+        plans.least_required = weight.required;
         if (weight.required < least) {
           least = weight.required;
           smallest = plans;

@@ -28,6 +28,8 @@ struct PyramidPlans {
   std::shared_ptr<const BandPlan> bands;
   std::vector<std::shared_ptr<const PyramidPlan>> pyramids;
 
+  std::uint64_t least_required = 0;  ///< required() is this or more: what telling units take
+
   /// The most that carried and unit bytes of all plans together are, over all units.
   std::uint64_t required() const;
 };

@@ -180,10 +180,13 @@ bool RasterFlow::choose_shape(const std::vector<BandPlanRequest>& requests, std:
     const BandPlan& shape = *chosen.bands;
     sources_.front().bands = chosen.bands;
     pyramids_ = std::move(chosen.pyramids);
-    for (std::size_t i = 1; i < requests.size(); ++i)
+    std::uint64_t least = chosen.least_required;
+    for (std::size_t i = 1; i < requests.size(); ++i) {
       sources_[i].bands = std::make_shared<const BandPlan>(BandPlan::fixed(
           requests[i], shape.band_tiles(), shape.segment_tiles(), shape.keeps_rows(), shape.keeps_cols()));
-    if (required() <= available) return true;
+      least += std::min(sources_[i].bands->required(), most - least);
+    }
+    if (least <= available && required() <= available) return true;
     if (part == 0) return false;
     if (requests.size() == 1) part = 1;  // it found no plan; the next round finds the smallest
   }

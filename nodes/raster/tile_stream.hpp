@@ -29,7 +29,7 @@ struct TileStreamOptions {
 ///
 ///   plan ──► (the caller's nodes) ──► (spool) ──► assemble ──► cut ──► (kernel1 ...) ──► (the caller's nodes)
 ///
-/// One thread. First all that comes behind the tiles tells flow() what it takes; then plan(), then the nodes, in the way of
+/// One thread. First all that comes behind the tiles tells flow() what it takes; then plan_all(), then the nodes, in the way of
 /// the data.
 class TileStream {
  public:
