@@ -180,12 +180,15 @@ TEST_CASE("the drawing of a graph with a COG shows the nodes that run, and their
   CHECK(contains(plan.out, "overviews   200 x 150 pixels, 4 tiles"));
   for (const char* wrong : {"cog.reduce7.concurrency=1", "cog.reduce.concurrency=1",
                             "cog.gather1.concurrency=2", "cog.resampling=best", "cog.overviews=2,3",
-                            "cog.tile=3", "tiles.strip=8", "tiles.interleave=strip"}) {
+                            "tiles.tile=24", "tiles.strip=8", "tiles.interleave=strip"}) {
     CAPTURE(wrong);
     CHECK(weir({"explain", graph, "--set", wrong}).code == 2);
   }
   CHECK(weir({"explain", graph, "--set", "cog.reduce1.concurrency=1", "--set", "cog.concurrency=2"}).code ==
         0);
+  // What no file can hold is the COG's fault, not the source's.
+  CHECK(contains(weir({"explain", graph, "--set", "tiles.tile=1048576"}).err,
+                 "node cog: cannot write TIFF tiles"));
 }
 
 }  // namespace

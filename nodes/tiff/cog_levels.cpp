@@ -123,6 +123,7 @@ void CogLevels::make_levels(const RasterInfo& info) {
     file_->levels.push_back(level.layout);
     levels_.push_back(std::move(level));
   }
+  writer_bytes_ = CogWriter::standing_bytes(file_->levels);  // refuses what no file can hold
 }
 
 ReduceTile CogLevels::reducer(std::size_t level) const {
@@ -144,7 +145,7 @@ std::uint64_t CogLevels::standing_bytes() const {
   std::uint64_t encoder = 0;
   for (const Level& level : levels_)
     encoder = std::max(encoder, CompressTiles(level.encoding, 1).slot_bytes());
-  return workers * (encoder + reducer_bytes()) + CogWriter::standing_bytes(file_->levels);
+  return workers * (encoder + reducer_bytes()) + writer_bytes_;
 }
 
 std::uint64_t CogLevels::tile_bytes(std::size_t level) const {

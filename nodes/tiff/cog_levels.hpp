@@ -88,6 +88,7 @@ class CogLevels {
   std::size_t number_ = 0;                      ///< of the pyramid, in the RasterFlow
   std::shared_ptr<const PyramidPlan> pyramid_;  ///< from add_to on
   std::shared_ptr<CogFile> file_;
+  std::uint64_t writer_bytes_ = 0;
   std::shared_ptr<SharedLocals<CompressTiles::Local>> encoders_;
   std::shared_ptr<SharedLocals<ReduceTile::Local>> reducers_;
 };
