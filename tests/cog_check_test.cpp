@@ -356,6 +356,9 @@ TEST_CASE("tags that stand behind the tiles are a warning of each directory") {
   cog.put(entry + 8, 4, cog.bytes.size());
   cog.bytes.insert(cog.bytes.end(), copy.begin(), copy.end());
   CHECK(names_of(checked(cog.bytes)) == "(tags-after-data)");
+  // There each directory has two arrays behind its tiles.
+  const FileCheck check = checked(make_images({{100, 80}, {50, 40, 1}}));
+  CHECK(std::ranges::count(check.problems(), "tags-after-data", &FileProblem::name) == 2);
 }
 
 TEST_CASE("decoding names each tile of each level that cannot be decoded") {

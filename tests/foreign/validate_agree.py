@@ -25,6 +25,8 @@ BEYOND_COGEO = BEYOND_GDAL | {"tile-leader", "tile-trailer", "mask-place", "ghos
 BASE = checks.SCRATCH / "base"
 agreed = {"GDAL": 0, "rio-cogeo": 0}
 alone = {"GDAL": set(), "rio-cogeo": set()}
+passing = {"GDAL": 0, "rio-cogeo": 0}
+silent = 0  # files that rio-cogeo fails on itself
 
 
 def weir_says(path, *flags):
@@ -73,6 +75,7 @@ cogeo = Cogeo()
 
 def compare(name, path, cogeo_alone=""):
     """`cogeo_alone`: why rio-cogeo finds fault with a good file."""
+    global silent
     said = weir_says(path)
     errors, problems = names(said), []
     gdal_errors, gdal_warnings = gdal_says(path)
@@ -84,11 +87,16 @@ def compare(name, path, cogeo_alone=""):
         agreed["GDAL"] += 1
     else:
         alone["GDAL"] |= errors
+        passing["GDAL"] += 1
     if not gdal_errors and gdal_warnings and "no-overviews" not in names(said, "warning"):
         problems.append(f"only GDAL warns: {gdal_warnings}")
     verdict = cogeo.says(path)
-    if verdict is not None:
+    if verdict is None:
+        silent += 1
+    else:
         is_valid, cogeo_errors, cogeo_warnings = verdict
+        if is_valid and cogeo_alone:
+            problems.append("rio-cogeo finds no fault any more")
         if not is_valid and not errors:
             if not cogeo_alone:
                 problems.append(f"only rio-cogeo finds fault: {cogeo_errors}")
@@ -98,6 +106,7 @@ def compare(name, path, cogeo_alone=""):
             agreed["rio-cogeo"] += 1
         else:
             alone["rio-cogeo"] |= errors
+            passing["rio-cogeo"] += 1
         if is_valid and cogeo_warnings and not names(said, "warning"):
             problems.append(f"only rio-cogeo warns: {cogeo_warnings}")
     checks.check(name, problems)
@@ -367,7 +376,8 @@ edited()
 stored_files()
 decoding_agrees()
 for peer, count in agreed.items():
-    print(f"# {peer}: {count} verdicts agree; errors in files that pass there: {', '.join(sorted(alone[peer])) or 'none'}")
+    print(f"# {peer}: {count} verdicts agree; {passing[peer]} files pass there alone, with errors {', '.join(sorted(alone[peer]))}")
+print(f"# rio-cogeo says nothing of {silent} files")
 if cogeo.process is None:
     checks.skip("rio-cogeo", "PyPI could not be reached")
 checks.finish()
