@@ -53,6 +53,9 @@ ssize_t FileSystem::pwrite(int fd, const void* data, std::size_t bytes, off_t of
 int FileSystem::fsync(int fd) {
   return ::fsync(fd);
 }
+int FileSystem::sync_file_range(int fd, off_t offset, off_t bytes, unsigned flags) {
+  return ::sync_file_range(fd, offset, bytes, flags);
+}
 int FileSystem::ftruncate(int fd, off_t bytes) {
   return ::ftruncate(fd, bytes);
 }

@@ -32,6 +32,7 @@ class FileSystem {
   virtual ssize_t preadv(int fd, const struct ::iovec* parts, int count, off_t offset);
   virtual ssize_t pwrite(int fd, const void* data, std::size_t bytes, off_t offset);
   virtual int fsync(int fd);
+  virtual int sync_file_range(int fd, off_t offset, off_t bytes, unsigned flags);
   virtual int ftruncate(int fd, off_t bytes);
   virtual int fallocate(int fd, int mode, off_t offset, off_t bytes);
   virtual int fstat(int fd, struct ::stat* status);

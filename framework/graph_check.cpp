@@ -117,7 +117,7 @@ class Check {
     const NodeType& type = *type_of(i);
     for (const auto& [stage, number] : node(i).concurrency) {
       const std::string& wanted = stage.text.empty() ? type.stages.back() : stage.text;
-      if (std::find(type.stages.begin(), type.stages.end(), wanted) == type.stages.end()) {
+      if (!has_stage(type, wanted)) {
         if (type.stages.size() == 1)
           problems_.add(stage.place, fmt::format("{} has one stage, without a name", type.name));
         else

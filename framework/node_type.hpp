@@ -1,11 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <typeindex>
 #include <typeinfo>
 #include <vector>
@@ -114,7 +116,8 @@ struct NodeType {
   std::string
       bytes;  ///< the memory that it takes, in words: "the decoded chunk and its stored bytes, per chunk"
   /// The flow-graph nodes that it becomes, the main one last: {"plan", "fetch", "decode"} are called
-  /// dem.plan, dem.fetch and dem.decode where the node is called dem. One stage is called as the node.
+  /// dem.plan, dem.fetch and dem.decode where the node is called dem. One stage is called as the node. An ending K stands for
+  /// any number: the input decides how many there are of "reduceK", reduce1, reduce2 and so on.
   std::vector<std::string> stages = {""};
   std::string origin = {};  ///< the plugin that it is from; empty for those built in
   /// Makes one. `name` is the node's; parameters are checked, with defaults.
@@ -122,6 +125,15 @@ struct NodeType {
                                               GraphSetup& setup)>
       make;
 };
+
+/// Whether the type has a stage of that name: "decode"; "reduce2" where it has "reduceK".
+inline bool has_stage(const NodeType& type, std::string_view stage) {
+  const std::size_t digits = stage.find_last_not_of("0123456789") + 1;
+  const std::string numbered = std::string(stage.substr(0, digits)) + "K";
+  return std::ranges::any_of(type.stages, [&](const std::string& each) {
+    return each == stage || (digits > 0 && digits < stage.size() && each == numbered);
+  });
+}
 
 /// The flow-graph node of a stage: "dem.decode", or "dem" for the stage "".
 inline std::string stage_name(const std::string& node, const std::string& stage) {

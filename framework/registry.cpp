@@ -48,9 +48,11 @@ void check_words(const NodeType& type) {
     if (!is_snake_case(port.name) || !names.insert(port.name).second)
       throw refuse(fmt::format("'{}' cannot be the name of an input, or another has it", port.name));
   names.clear();
-  for (const std::string& stage : type.stages)
-    if ((!stage.empty() && !is_snake_case(stage)) || !names.insert(stage).second)
+  for (const std::string& stage : type.stages) {
+    const std::string_view name = std::string_view(stage).substr(0, stage.size() - stage.ends_with('K'));
+    if ((!stage.empty() && !is_snake_case(name)) || !names.insert(stage).second)
       throw refuse(fmt::format("'{}' cannot be the name of a stage, or another has it", stage));
+  }
   if (type.stages.empty()) throw refuse("it has no stages");
   if (!type.make) throw refuse("nothing makes it");
 }

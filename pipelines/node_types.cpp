@@ -27,6 +27,7 @@ void add_geotiff_nodes(Registry& registry, const std::vector<std::shared_ptr<con
                                 {"negative", "tiles", "the n: red, for NDVI"}}));
   registry.add(compress_tiles_node_type(codecs));
   registry.add(write_tiff_node_type());
+  registry.add(write_cog_node_type(codecs));
   registry.add(write_rows_node_type());
   registry.add(statistics_node_type());
 }

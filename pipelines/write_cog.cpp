@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "nodes/raster/read_chunks.hpp"
+#include "nodes/raster/remote_reading.hpp"
 
 namespace weir {
 
@@ -25,7 +26,7 @@ CogWrite::CogWrite(std::shared_ptr<const ChunkSource> source, std::string path,
     : source_(std::move(source)),
       path_(std::move(path)),
       reads_(std::make_shared<std::atomic<std::uint64_t>>(0)),
-      graph_(std::make_unique<Graph>(options.graph)),
+      graph_(std::make_unique<Graph>(with_requests(options.graph, requests_at_once(*source_)))),
       stream_(*graph_, input_of(*source_), path_, options) {
   auto requests = stream_.requests();
   auto chunks = read_chunks(
@@ -35,13 +36,14 @@ CogWrite::CogWrite(std::shared_ptr<const ChunkSource> source, std::string path,
 }
 
 std::string CogWrite::explain() const {
-  return stream_.explain() + graph_->explain();
+  return stream_.explain() + explain_requests(*source_) + graph_->explain();
 }
 
 RunReport CogWrite::run(const RunOptions& run) {
   RunReport report = graph_->run(run);
   report.source_chunks = source_->grid().count();
   report.source_reads = reads_->load();
+  add_traffic(*source_, report);
   report.raw_bytes = stream_.raw_bytes();
   std::error_code ignored;  // the file was just committed; a size that cannot be had is reported as 0
   const std::uintmax_t size = std::filesystem::file_size(path_, ignored);

@@ -11,8 +11,8 @@
 
 namespace weir {
 
-/// How a raster is stored, and with what means. Nodes: plan, fetch, decode, assemble, cut, take, compress, level0; for each overview K
-/// gatherK, reduceK, compressK, levelK.
+/// How a raster is stored, and with what means. Nodes: plan, fetch, decode, (spool), assemble, cut, (kernel1 ...), take, compress,
+/// level0; for each overview K gatherK, reduceK, compressK, levelK.
 struct WriteCogOptions : CogOptions {
   GraphOptions graph;
 };
@@ -39,8 +39,9 @@ class CogWrite {
   CogStream stream_;
 };
 
-/// Streams a raster of any size to a Cloud Optimized GeoTIFF with all its overviews, in one pass, in bounded memory and without a
-/// second file. The bytes of the file depend on the source's pixels and the storage options alone.
+/// Streams a raster of any size to a Cloud Optimized GeoTIFF with all its overviews, in one pass and in bounded memory.
+/// There is no second file, but for a nameless spool (GeotiffOptions::spool) where the memory cannot keep what is left of
+/// chunks that are higher than tiles. The bytes depend on the source's pixels and the storage options alone.
 RunReport write_cog(std::shared_ptr<const ChunkSource> source, const std::string& path,
                     const WriteCogOptions& options = {}, const RunOptions& run = {});
 

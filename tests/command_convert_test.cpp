@@ -30,6 +30,7 @@ TEST_CASE(
                                                   {"convert", "--help"},
                                                   {"read", "--help"},
                                                   {"info", "--help"},
+                                                  {"validate", "--help"},
                                                   {"explain", "--help"},
                                                   {"explain", "convert", "--help"},
                                                   {"convert", "--help-all"},
@@ -53,7 +54,7 @@ TEST_CASE(
         "--quiet",   "--sparse", "--statistics", "--metadata", "--band"})
     CHECK_MESSAGE(contains(convert, std::string("\n  ") + option + " "), option);
   const std::string all = weir({"--help"}).out;
-  for (const char* command : {"convert", "read", "info", "explain"})
+  for (const char* command : {"convert", "read", "info", "validate", "explain"})
     CHECK(contains(all, std::string("\n  ") + command + " "));
 }
 

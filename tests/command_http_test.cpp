@@ -59,12 +59,13 @@ TEST_CASE("convert, read and info take URLs, and make of them what they make of 
 }
 
 TEST_CASE(
-    "values that are cast and samples that are chosen on the way from a URL are read as many at once, and "
-    "counted") {
+    "values that are cast, samples that are chosen and COGs that are made on the way from a URL are read as "
+    "many "
+    "at once, and counted") {
   Served served;
   const TemporaryFolder& folder = served.folder;
   for (const std::vector<std::string>& view :
-       {std::vector<std::string>{"--type", "float64"}, {"--samples", "1,1"}}) {
+       {std::vector<std::string>{"--type", "float64"}, {"--samples", "1,1"}, {"--to", "cog"}}) {
     served.server.forget();
     std::vector<std::string> words{"convert",     served.url, folder / "out.tif",
                                    "--overwrite", "--report", folder / "report.json"};

@@ -94,5 +94,18 @@ TEST_CASE("1 GiB of pixels streams through 64 MiB, and is equal whatever the cod
     }
 }
 
+TEST_CASE("a COG is made in a budget of two tile rows of each level, and the process takes no more") {
+  const std::string sums = check_streaming("terrain:4096x4096:uint16", 32 * mebibyte, "zstd", "256",
+                                           10 * mebibyte, {"--to", "cog"});
+  CHECK(sums == check_streaming("terrain:4096x4096:uint16", 32 * mebibyte, "none", "256", 24 * mebibyte,
+                                {"--to", "cog", "--threads", "8", "--pack", "copy"}));
+}
+
+TEST_CASE("2 GiB of pixels become a COG in 96 MiB") {
+  if (!pipeline_test::wants_everything()) return;
+  check_streaming("terrain:32768x32768:uint16", 2048 * mebibyte, "zstd", "512", 96 * mebibyte,
+                  {"--to", "cog"});
+}
+
 }  // namespace
 }  // namespace weir::command_test

@@ -41,7 +41,9 @@ TEST_CASE("Ctrl-C ends a run within a second: exit 130, the old target untouched
   for (const std::vector<std::string>& more : {std::vector<std::string>{},
                                                {"--engine", "serial"},
                                                {"--memory", "8M", "--threads", "8"},
-                                               {"--compress", "none"}}) {
+                                               {"--compress", "none"},
+                                               {"--to", "cog"},
+                                               {"--to", "cog", "--pack", "copy", "--engine", "serial"}}) {
     LongRun run(more);
     const Ended ended = run.stopped_by(SIGINT);
     CHECK(ended.code == 130);

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <map>
 #include <random>
 
 #include "tests/failure_support.hpp"
@@ -28,6 +29,7 @@ class Child {
                                    way.engine == Engine::serial ? "serial" : "onetbb",
                                    way.is_named ? "named" : "unnamed",
                                    way.overwrite ? "overwrite" : "new",
+                                   way.cog ? std::string(name_of(*way.cog)) : "geotiff",
                                    std::to_string(kill_at)};
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
@@ -70,12 +72,12 @@ class Child {
 
 TEST_CASE(
     "a write syncs its data, then gives the name, then syncs the folder, and removes old sidecars last") {
-  for (const WriteWay& way : write_ways()) {
+  for (const WriteWay& way : all_ways()) {
     CAPTURE(way.text());
     const Scene scene(way);
     FaultyFileSystem files;
     way.set_up(files);
-    write_tightly(small_source(), scene.target, way.options(files));
+    write_tightly(small_source(), scene.target, way, files);
     CAPTURE(files.log_text());
 
     std::vector<std::string> steps;
@@ -100,9 +102,9 @@ TEST_CASE(
 
 TEST_CASE(
     "a kill at any file call leaves the old file or the whole new one, and the next run removes the rest") {
-  for (const WriteWay& way : write_ways()) {
+  for (const WriteWay& way : all_ways()) {
     CAPTURE(way.text());
-    good_bytes();
+    good_bytes(way);
     std::size_t old_files = 0, new_files = 0, rests = 0;
     bool killed = true;
     std::size_t k = 1;
@@ -132,25 +134,30 @@ TEST_CASE(
     "a kill at a random moment leaves the old file or the whole new one, and the next run removes the rest") {
   const Folder folder;
   const std::string good_path = folder / "good.tif";
-  write_geotiff(large_source(), good_path, large_options({Engine::onetbb}, FileSystem::real()));
-  const std::string good = content(good_path);
-  fs::remove(good_path);
+  std::map<bool, std::string> good;  // by whether it is a COG
+  for (WriteWay way : {write_ways().back(), cog_ways().back()}) {
+    way.overwrite = false;
+    write_by(way, large_source(), good_path, large_options(way, FileSystem::real()));
+    good[way.cog.has_value()] = content(good_path);
+    fs::remove(good_path);
+  }
   const std::string target = folder / "out.tif";
 
   // How long a whole run takes, the start of the program included.
   const auto started = Clock::now();
   REQUIRE_FALSE(Child(target, "large", {Engine::onetbb}, 0).was_killed());
   const std::chrono::duration<double> whole = Clock::now() - started;
-  CHECK((content(target) == good));
+  CHECK((content(target) == good[false]));
 
   const std::uint32_t seed = std::random_device{}();
   CAPTURE(seed);
   std::mt19937 random(seed);
-  const int kills = std::getenv("WEIR_TEST_FULL") != nullptr ? 50 : 2;
+  const bool is_full = std::getenv("WEIR_TEST_FULL") != nullptr;
   int killed = 0;
-  for (const WriteWay& way : write_ways())
-    for (int i = 0; i < kills; ++i) {
+  for (const WriteWay& way : all_ways())
+    for (int i = 0; i < (is_full ? 50 : way.cog ? 1 : 2); ++i) {
       CAPTURE(way.text());
+      const std::string& whole_file = good[way.cog.has_value()];
       fs::remove(target);
       if (way.overwrite) put(target, old_bytes);
       const double delay = std::uniform_real_distribution(0.0, 1.05 * whole.count())(random);
@@ -165,15 +172,15 @@ TEST_CASE(
         CHECK_FALSE(way.overwrite);
       } else {
         const std::string now = content(target);
-        CHECK((now == good || (way.overwrite && now == old_bytes)));
+        CHECK((now == whole_file || (way.overwrite && now == old_bytes)));
       }
       CHECK(folder.names().size() <= (fs::exists(target) ? 2 : 1));
       WriteWay next = way;
       next.overwrite = true;
       FaultyFileSystem files;
       next.set_up(files);
-      write_geotiff(large_source(), target, large_options(next, files));
-      CHECK((content(target) == good));
+      write_by(next, large_source(), target, large_options(next, files));
+      CHECK((content(target) == whole_file));
       CHECK(folder.names() == std::vector<std::string>{"out.tif"});
     }
   CHECK(killed > 0);

@@ -26,11 +26,12 @@ namespace weir::test {
 
 /// The budget of a run with nothing to spare: what the refusal of one byte says.
 inline std::uint64_t smallest_memory(const std::shared_ptr<const ChunkSource>& source,
-                                     WriteGeotiffOptions options) {
+                                     WriteGeotiffOptions options, std::optional<CogPacking> cog = {}) {
   options.graph.memory = 1;
   options.spool = "none";
   try {
-    const GeotiffWrite write(source, "unused.tif", options);
+    if (cog) const CogWrite write(source, "unused.tif", as_cog(options, *cog));
+    if (!cog) const GeotiffWrite write(source, "unused.tif", options);
   } catch (const Error& error) {
     const std::string reason = error.reason();
     const std::size_t number = reason.rfind('(');
@@ -48,19 +49,33 @@ inline RunReport write_tightly(const std::shared_ptr<const ChunkSource>& source,
   options.spool = "none";  // spool_test.cpp has its failures
   return write_geotiff(source, path, options, run);
 }
+/// As the way says: a GeoTIFF or a COG.
+inline RunReport write_tightly(const std::shared_ptr<const ChunkSource>& source, const std::string& path,
+                               const WriteWay& way, FileSystem& files, const RunOptions& run = {}) {
+  WriteGeotiffOptions options = way.options(files);
+  options.graph.memory = smallest_memory(source, options, way.cog);
+  options.spool = "none";
+  return write_by(way, source, path, options, run);
+}
 
 /// What the file must be, byte for byte, whatever was tried before.
-inline const std::string& good_bytes(CodecId codec = CodecId::deflate) {
-  static std::map<CodecId, std::string> known;
-  std::string& bytes = known[codec];
+inline const std::string& good_bytes(const WriteWay& of) {
+  static std::map<std::pair<CodecId, bool>, std::string> known;
+  std::string& bytes = known[{of.codec, of.cog.has_value()}];
   if (bytes.empty()) {
     const Folder folder;
     WriteWay way;
-    way.codec = codec;
-    write_geotiff(small_source(), folder / "good.tif", way.options(FileSystem::real()));
+    way.codec = of.codec;
+    if (of.cog) way.cog = CogPacking::automatic;
+    write_tightly(small_source(), folder / "good.tif", way, FileSystem::real());
     bytes = content(folder / "good.tif");
   }
   return bytes;
+}
+inline const std::string& good_bytes(CodecId codec = CodecId::deflate) {
+  WriteWay way;
+  way.codec = codec;
+  return good_bytes(way);
 }
 
 inline std::size_t threads_alive() {
@@ -144,7 +159,7 @@ struct Scene {
   bool is_old() const {
     return fs::exists(target) ? way.overwrite && content(target) == old_bytes : !way.overwrite;
   }
-  bool is_new() const { return fs::exists(target) && content(target) == good_bytes(way.codec); }
+  bool is_new() const { return fs::exists(target) && content(target) == good_bytes(way); }
   /// Names beside the target, its sidecar and the planted temporary.
   std::vector<std::string> rests() const {
     std::vector<std::string> names = folder.names();
@@ -159,7 +174,7 @@ struct Scene {
     WriteWay next = way;
     next.set_up(files);
     next.overwrite = true;
-    write_tightly(small_source(), target, next.options(files));
+    write_tightly(small_source(), target, next, files);
     CHECK(is_new());
     CHECK(folder.names() == std::vector<std::string>{"out.tif"});
   }

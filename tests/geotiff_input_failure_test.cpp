@@ -128,13 +128,13 @@ TEST_CASE("an input that is cut off at any length ends a write with one clear er
 }
 
 TEST_CASE("each read of an input that fails ends a write with one clear error, and no output") {
-  for (const WriteWay& way : write_ways()) {
+  for (const WriteWay& way : all_ways()) {
     CAPTURE(way.text());
     const Input input;
     // What it takes must not be asked of the failing file.
     const std::uint64_t memory = [&] {
       FaultyFileSystem files;
-      return smallest_memory(tiff_at(input.path), way.options(files));
+      return smallest_memory(tiff_at(input.path), way.options(files), way.cog);
     }();
     const Leaks leaks;
     bool came = true;
@@ -148,7 +148,7 @@ TEST_CASE("each read of an input that fails ends a write with one clear error, a
       WriteGeotiffOptions options = way.options(files);
       options.graph.memory = memory;
       const Ending ending = ending_of("input read fails",
-                                      [&] { write_geotiff(tiff_at(input.path, in), scene.target, options); });
+                                      [&] { write_by(way, tiff_at(input.path, in), scene.target, options); });
       came = in.calls() >= k;
       const bool is_close = came && in.log()[k - 1].name == "close";  // everything was read: nothing is lost
       if (came && !is_close) {

@@ -35,8 +35,7 @@ TEST_CASE("quality, lossless, maximal error and level go with the codecs that ha
     return refusal(spec);
   };
   const auto good = [](CodecSpec&) {};
-  for (const CodecId id : {CodecId::jpeg, CodecId::webp, CodecId::lerc, CodecId::lzma})
-    CHECK(with(id, good) == "");
+  for (const CodecId id : {CodecId::jpeg, CodecId::webp, CodecId::lerc}) CHECK(with(id, good) == "");
   for (const CodecId id : {CodecId::jpeg, CodecId::webp}) {
     CHECK(with(id, [](CodecSpec& s) { s.quality = 1; }) == "");
     CHECK(with(id, [](CodecSpec& s) { s.quality = 100; }) == "");
@@ -70,6 +69,8 @@ TEST_CASE("quality, lossless, maximal error and level go with the codecs that ha
   CHECK(packed(LercCompression::deflate, 10) == "cannot use lerc_deflate level 10: its levels are 1 to 9");
   CHECK(packed(LercCompression::zstd, 22) == "");
   CHECK(packed(LercCompression::zstd, 0) == "cannot use lerc_zstd level 0: its levels are 1 to 22");
+  if (!missing_reason(CodecId::lzma).empty()) return;
+  CHECK(with(CodecId::lzma, good) == "");
   CHECK(with(CodecId::lzma, [](CodecSpec& s) { s.level = 0; }) == "");
   CHECK(with(CodecId::lzma, [](CodecSpec& s) { s.level = 10; }) ==
         "cannot use lzma level 10: its levels are 0 to 9");

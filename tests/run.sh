@@ -99,7 +99,8 @@ unit() {
   local name="$1" program="$2" log line status=0 said=0 limit=900
   local arguments=(--no-colors=true)
   shift 2
-  if [ -n "$full" ]; then limit=5400; fi
+  if [[ "$name" == *san\)* ]]; then limit=3600; fi  # sanitizers cost five to fifteen times
+  if [ -n "$full" ]; then limit=7200; fi
   if [ -n "$only" ]; then arguments+=("--test-case=*$only*"); fi
   log="$(log_of "$name")"
   echo "== $name"

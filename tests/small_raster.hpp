@@ -6,12 +6,15 @@
 #include <fmt/format.h>
 
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "nodes/raster/function_source.hpp"
 #include "nodes/raster/terrain_source.hpp"
+#include "pipelines/write_cog.hpp"
 #include "pipelines/write_geotiff.hpp"
 #include "tests/faulty_file_system.hpp"
 
@@ -44,11 +47,15 @@ struct WriteWay {
   bool is_named = false;  ///< no O_TMPFILE: the temporary has a name
   bool overwrite = false;
   CodecId codec = CodecId::deflate;
+  std::optional<CogPacking> cog = {};  ///< as a COG of three levels, packed so; nothing: a plain GeoTIFF
 
   std::string text() const {
-    return fmt::format("{}, {} temporary, {}", engine == Engine::serial ? "serial" : "oneTBB",
-                       is_named ? "named" : "unnamed", overwrite ? "over an old file" : "new file");
+    return fmt::format("{}, {} temporary, {}, {}", engine == Engine::serial ? "serial" : "oneTBB",
+                       is_named ? "named" : "unnamed", overwrite ? "over an old file" : "new file",
+                       cog ? fmt::format("COG, {}", name_of(*cog)) : "GeoTIFF");
   }
+  /// Whether a node is one that writes the file.
+  bool is_sink(std::string_view node) const { return cog ? node.starts_with("level") : node == "tif"; }
   void set_up(FaultyFileSystem& files) const {
     files.skip_sync = true;
     if (is_named) files.unnamed_errno = EOPNOTSUPP;
@@ -66,11 +73,39 @@ struct WriteWay {
   }
 };
 
+/// The same as a COG.
+inline WriteCogOptions as_cog(const WriteGeotiffOptions& options, CogPacking packing) {
+  WriteCogOptions cog;
+  static_cast<GeotiffOptions&>(cog) = options;
+  cog.graph = options.graph;
+  cog.packing = packing;
+  return cog;
+}
+
 inline std::vector<WriteWay> write_ways() {
   std::vector<WriteWay> ways;
   for (const Engine engine : {Engine::serial, Engine::onetbb})
     for (const bool is_named : {false, true})
       for (const bool overwrite : {false, true}) ways.push_back({engine, is_named, overwrite});
+  return ways;
+}
+/// The same for a COG, packed as the file system can, or copied: four ways in which each setting comes twice; all sixteen with
+/// WEIR_TEST_FULL.
+inline std::vector<WriteWay> cog_ways() {
+  const bool is_full = std::getenv("WEIR_TEST_FULL") != nullptr;
+  std::vector<WriteWay> ways;
+  for (WriteWay way : write_ways())
+    for (const CogPacking packing : {CogPacking::automatic, CogPacking::copy}) {
+      const bool is_serial = way.engine == Engine::serial, is_copied = packing == CogPacking::copy;
+      if (!is_full && (is_serial != way.overwrite || is_copied != (way.is_named == way.overwrite))) continue;
+      way.cog = packing;
+      ways.push_back(way);
+    }
+  return ways;
+}
+inline std::vector<WriteWay> all_ways() {
+  std::vector<WriteWay> ways = write_ways();
+  for (const WriteWay& way : cog_ways()) ways.push_back(way);
   return ways;
 }
 
@@ -86,6 +121,14 @@ inline WriteGeotiffOptions large_options(const WriteWay& way, FileSystem& files)
   options.tile_height = options.tile_width = 128;
   options.codec = {CodecId::zstd, 3, DeflateEngine::automatic};
   return options;
+}
+
+/// As the way says: a GeoTIFF or a COG.
+inline RunReport write_by(const WriteWay& way, const std::shared_ptr<const ChunkSource>& source,
+                          const std::string& path, const WriteGeotiffOptions& options,
+                          const RunOptions& run = {}) {
+  return way.cog ? write_cog(source, path, as_cog(options, *way.cog), run)
+                 : write_geotiff(source, path, options, run);
 }
 
 }  // namespace weir::test

@@ -8,84 +8,13 @@
 #include <vector>
 
 #include "framework/error.hpp"
-#include "nodes/raster/reduce_pixels.hpp"
-#include "nodes/tiff/strile_array.hpp"
-#include "nodes/tiff/tiff_directory.hpp"
-#include "nodes/tiff/tiff_info.hpp"
+#include "tests/cog_support.hpp"
 #include "tests/faulty_file_system.hpp"
-#include "tests/pipeline_support.hpp"
 
 using namespace weir;
 using namespace weir::pipeline_test;
 
 namespace {
-
-/// The levels that a pyramid must have: each made from the whole one before it.
-std::vector<Raster> reference_levels(Raster full, Resampling resampling,
-                                     const std::vector<std::uint32_t>& factors) {
-  std::vector<Raster> levels{std::move(full)};
-  for (const std::uint32_t factor : factors) {
-    const Raster& finer = levels.back();
-    const ReducePixels reduce(resampling, finer.info, factor);
-    Raster coarser;
-    coarser.info = finer.info;
-    coarser.info.height = reduce.coarse_height();
-    coarser.info.width = reduce.coarse_width();
-    coarser.pixels.resize(coarser.info.height * coarser.info.width * coarser.info.pixel_bytes());
-    const auto view_of = [](const RasterInfo& info, auto* data) {
-      const PixelStrides strides = interleaved_strides(info.width, info.samples, bytes_of(info.type));
-      return BasicPixels<std::remove_pointer_t<decltype(data)>>{
-          data,          {0, 0, info.height, info.width}, info.type, info.samples, strides.row, strides.pixel,
-          strides.sample};
-    };
-    const PixelView from = view_of(finer.info, finer.pixels.data());
-    reduce({from}, {view_of(coarser.info, coarser.pixels.data())});
-    levels.push_back(std::move(coarser));
-  }
-  return levels;
-}
-
-Bytes pixels_of(const std::string& path, unsigned directory) {
-  TiffReadOptions options;
-  options.directory = directory;
-  const auto source = std::make_shared<const TiffSource>(path, options);
-  const RasterInfo& info = source->info();
-  Bytes pixels(info.height * info.width * info.pixel_bytes());
-  read_region(source, {0, 0, info.height, info.width},
-              {pixels.data(), interleaved_strides(info.width, info.samples, bytes_of(info.type))});
-  return pixels;
-}
-
-/// What is wrong with the frames and the order of the tiles; empty: nothing.
-std::string problem_of(const std::string& path, unsigned levels) {
-  const Bytes bytes = file_bytes(path);
-  const InputFile file(path);
-  std::uint64_t before = ~std::uint64_t{0};
-  for (unsigned level = 0; level < levels; ++level) {
-    const TiffImage image = read_tiff_image(file, level);
-    StrileWindow offsets(file, image.layout.offsets), counts(file, *image.layout.byte_counts);
-    std::uint64_t end = 0;
-    for (std::uint64_t tile = 0; tile < image.layout.offsets.count; ++tile) {
-      const std::uint64_t offset = offsets.at(tile), count = counts.at(tile);
-      if (count == 0) continue;
-      const std::string place = "level " + std::to_string(level) + ", tile " + std::to_string(tile) + ": ";
-      if (end == 0 && (offset - 4) % CogWriter::level_alignment != 0)
-        return place + "the level is not aligned";
-      if (end != 0 && offset != end + 8) return place + "it is not behind the one before";
-      if (offset + count + 4 > before) return place + "it is behind a larger level";
-      std::uint32_t leader = 0;
-      std::memcpy(&leader, &bytes[offset - 4], 4);
-      if (leader != count) return place + "its leader is not its size";
-      if (count >= 4 && std::memcmp(&bytes[offset + count], &bytes[offset + count - 4], 4) != 0)
-        return place + "its trailer is not its end";
-      end = offset + count;
-    }
-    if (level == 0 && end + 4 != bytes.size()) return "the file does not end with the full raster";
-    const std::uint64_t first = offsets.at(0);
-    if (first != 0) before = first - 4;
-  }
-  return "";
-}
 
 struct Case {
   SampleType type;

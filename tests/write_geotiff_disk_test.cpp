@@ -17,23 +17,23 @@ TEST_CASE("a full disk or quota ends a write with its reason, however many bytes
   // Tiles that do not get smaller, so that there is much to write. A disk fills up in the middle of a write
   // call, which is then short.
   for (const int error_number : {ENOSPC, EDQUOT, EIO})
-    for (WriteWay way : write_ways()) {
+    for (WriteWay way : all_ways()) {
       way.codec = CodecId::none;
       CAPTURE(way.text());
-      good_bytes(way.codec);
+      good_bytes(way);
       const Leaks leaks;
       // Steps get small towards the end: there the last call comes short, and no other one would tell.
       const std::uint64_t step = error_number == ENOSPC ? 389 : 3001;
       bool is_full = true;
-      for (std::uint64_t room = 0; is_full; room += room + 1000 < good_bytes(way.codec).size() ? step : 61) {
+      for (std::uint64_t room = 0; is_full; room += room + 1000 < good_bytes(way).size() ? step : 61) {
         CAPTURE(room);
         const Scene scene(way);
         FaultyFileSystem files;
         way.set_up(files);
         files.disk_bytes = room;
         files.disk_errno = error_number;
-        const Ending ending = ending_of(
-            "disk is full", [&] { write_tightly(small_source(), scene.target, way.options(files)); });
+        const Ending ending =
+            ending_of("disk is full", [&] { write_tightly(small_source(), scene.target, way, files); });
         check_form(ending, ErrorKind::failed);
         leaks.check_files();
         is_full = ending.error.has_value();
@@ -42,7 +42,7 @@ TEST_CASE("a full disk or quota ends a write with its reason, however many bytes
           break;
         }
         check_placed(ending, system_reason(error_number));
-        CHECK(ending.error->node() == "tif");
+        CHECK(way.is_sink(ending.error->node()));
         CHECK(contains(ending.error->what(), "cannot write " + scene.target + ": "));
         check_untouched(scene);
         scene.check_next_run();
@@ -52,7 +52,7 @@ TEST_CASE("a full disk or quota ends a write with its reason, however many bytes
 }
 
 TEST_CASE("short and interrupted reads and writes change nothing") {
-  for (const WriteWay& way : write_ways()) {
+  for (const WriteWay& way : all_ways()) {
     CAPTURE(way.text());
     const Scene scene(way);
     put(scene.folder / "in.tif", good_bytes(CodecId::zstd));
@@ -64,7 +64,7 @@ TEST_CASE("short and interrupted reads and writes change nothing") {
     {
       const auto source =
           std::make_shared<const TiffSource>(scene.folder / "in.tif", TiffReadOptions{}, files);
-      write_tightly(source, scene.target, way.options(files));
+      write_tightly(source, scene.target, way, files);
     }
     CHECK(scene.is_new());
     fs::remove(scene.folder / "in.tif");
@@ -73,13 +73,13 @@ TEST_CASE("short and interrupted reads and writes change nothing") {
 }
 
 TEST_CASE("too little free space is refused before the first byte is written") {
-  for (const WriteWay& way : write_ways()) {
+  for (const WriteWay& way : all_ways()) {
     const Scene scene(way);
     FaultyFileSystem files;
     way.set_up(files);
     files.free_space = 10;
     const Ending ending =
-        ending_of("no space", [&] { write_tightly(small_source(), scene.target, way.options(files)); });
+        ending_of("no space", [&] { write_tightly(small_source(), scene.target, way, files); });
     check_form(ending, ErrorKind::failed);
     check_placed(ending, "the file system has 10 B free");
     CHECK(ending.error->item() == "open");
@@ -175,7 +175,7 @@ class Mount {
 }  // namespace
 
 TEST_CASE("a full disk and a read-only file system, real ones, end a write with the old file in place") {
-  for (const WriteWay& way : write_ways()) {
+  for (const WriteWay& way : all_ways()) {
     CAPTURE(way.text());
     const Folder folder;
     const Mount mount(folder.path, "size=64k");
@@ -195,23 +195,23 @@ TEST_CASE("a full disk and a read-only file system, real ones, end a write with 
     terrain.height = terrain.width = 256;
     terrain.chunk_height = terrain.chunk_width = 64;
     const Ending full = ending_of("real full disk", [&] {
-      write_tightly(std::make_shared<const TerrainSource>(terrain), target, way.options(files));
+      write_tightly(std::make_shared<const TerrainSource>(terrain), target, way, files);
     });
     check_form(full, ErrorKind::failed);
     check_placed(full, system_reason(ENOSPC));
-    CHECK(full.error->node() == "tif");
+    CHECK(way.is_sink(full.error->node()));
     CHECK(full.error->item().starts_with("tile"));
     check_old();
 
-    write_tightly(small_source(), target, way.options(files));  // what fits, fits: nothing was left
-    CHECK(content(target) == good_bytes());
+    write_tightly(small_source(), target, way, files);  // what fits, fits: nothing was left
+    CHECK(content(target) == good_bytes(way));
 
     put(target, old_bytes);
     REQUIRE(mount.make_read_only());
     WriteWay over = way;
     over.overwrite = true;
     const Ending read_only =
-        ending_of("read-only", [&] { write_tightly(small_source(), target, over.options(files)); });
+        ending_of("read-only", [&] { write_tightly(small_source(), target, over, files); });
     check_form(read_only, ErrorKind::failed);
     check_placed(read_only, system_reason(EROFS));
     CHECK(folder.names() == std::vector<std::string>{"out.tif"});

@@ -4,104 +4,16 @@
 #include <atomic>
 #include <stdexcept>
 
-#include "tests/failure_support.hpp"
+#include "tests/fail_each.hpp"
 
 using namespace weir;
 using namespace weir::test;
 using weir::testing::contains;
 using Call = FaultyFileSystem::Call;
 
-namespace {
-
-/// Runs with the k-th of something failing, k = 1, 2 ... until there is no k-th. `run_once(k, scene)` returns
-/// the ending and whether there was one. Every failure is clean, and there are at least `least`.
-template <class RunOnce>
-void fail_each(const WriteWay& way, std::size_t least, const std::string& reason, RunOnce run_once) {
-  CAPTURE(way.text());
-  good_bytes(way.codec);
-  const Leaks leaks;
-  std::size_t k = 1;
-  for (bool came = true; came; ++k) {
-    CAPTURE(k);
-    const Scene scene(way);
-    const Ending ending = run_once(k, scene, came);
-    CAPTURE(ending.text());
-    check_form(ending, ErrorKind::failed);
-    if (came) {
-      check_placed(ending, reason);
-      check_untouched(scene);
-    } else {
-      CHECK_FALSE(ending.error);
-      CHECK(scene.is_new());
-    }
-    leaks.check_files();
-    scene.check_next_run();
-  }
-  CHECK(k > least);
-  leaks.check();
-}
-
-}  // namespace
-
 TEST_CASE(
     "each file call that fails ends a write with one clear error, and the old file or the whole new one") {
-  for (const WriteWay& way : write_ways()) {
-    CAPTURE(way.text());
-    good_bytes();
-    const Leaks leaks;
-    std::size_t failed = 0, harmless = 0, after_name = 0;
-    bool came = true;
-    for (std::size_t k = 1; came; ++k) {
-      const Scene scene(way);
-      FaultyFileSystem files;
-      way.set_up(files);
-      files.fail_at = k;
-      const Ending ending = ending_of(
-          "file call fails", [&] { write_tightly(small_source(), scene.target, way.options(files)); });
-      const std::vector<Call> log = files.log();
-      came = k <= log.size();
-      const Call call = came ? log[k - 1] : Call{};
-      CAPTURE(k);
-      CAPTURE(ending.text());
-      CAPTURE(files.log_text());
-      check_form(ending, ErrorKind::failed);
-      leaks.check_files();
-
-      // Two failures do not matter. Temporaries of dead writers that cannot be removed (nor looked for) are
-      // left to the next run; and without /proc the temporary gets a name.
-      const bool is_of_stale = contains(call.object, stale_name);
-      const bool is_harmless = call.name == "list_folder" || call.name == "access" || is_of_stale;
-      const auto gives_name = [&](const Call& c) {
-        return c.object == scene.target && (c.name == "rename" || (c.name == "linkat" && !way.overwrite));
-      };
-      const bool has_name =
-          came && std::any_of(log.begin(), log.begin() + static_cast<std::ptrdiff_t>(k - 1), gives_name);
-      if (!came || is_harmless) {
-        CHECK_FALSE(ending.error);
-        CHECK(scene.is_new());
-        CHECK_FALSE(fs::exists(scene.sidecar()));
-        CHECK(scene.rests().empty());
-        harmless += came ? 1 : 0;
-      } else {
-        check_placed(ending, system_reason(EIO));
-        CHECK(ending.error->node() == "tif");
-        ++failed;
-        if (has_name) {
-          // The folder's sync, the closes, removing the sidecars: the name cannot be taken back.
-          ++after_name;
-          CHECK(scene.is_new());
-          CHECK(scene.rests().empty());
-        } else {
-          check_untouched(scene);
-        }
-      }
-      scene.check_next_run();
-    }
-    CHECK(failed >= 15);
-    CHECK(harmless >= 5);
-    CHECK(after_name >= 3);
-    leaks.check();
-  }
+  for (const WriteWay& way : write_ways()) fail_each_file_call(way);
 }
 
 TEST_CASE("each allocation that fails ends a write with one clear error, and nothing was touched") {
@@ -109,85 +21,21 @@ TEST_CASE("each allocation that fails ends a write with one clear error, and not
     for (WriteWay way : write_ways()) {
       // The ways of files do not matter to memory: the other codecs take one of them.
       way.codec = codec;
-      if (codec != CodecId::deflate && (way.is_named || !way.overwrite)) continue;
-      fail_each(way, small_chunks + 3, "out of memory", [&](std::size_t k, const Scene& scene, bool& came) {
-        FaultyFileSystem files;
-        way.set_up(files);
-        std::atomic<std::size_t> allocations = 0;
-        RunOptions run;
-        run.before_allocation = [&] { return ++allocations != k; };
-        const Ending ending = ending_of("allocation fails", [&] {
-          write_tightly(small_source(), scene.target, way.options(files), run);
-        });
-        came = allocations >= k;
-        return ending;
-      });
+      if (codec == CodecId::deflate || (!way.is_named && way.overwrite)) fail_each_allocation(way);
     }
 }
 
 TEST_CASE("each node body that fails ends a write with one clear error, and nothing was touched") {
-  for (const WriteWay& way : write_ways())
-    fail_each(way, 50, "planted", [&](std::size_t k, const Scene& scene, bool& came) {
-      FaultyFileSystem files;
-      way.set_up(files);
-      std::atomic<std::size_t> bodies = 0;
-      RunOptions run;
-      run.before_body = [&](const std::string&, std::uint64_t) {
-        if (++bodies == k) throw std::runtime_error("planted");
-      };
-      const Ending ending = ending_of(
-          "body fails", [&] { write_tightly(small_source(), scene.target, way.options(files), run); });
-      came = bodies >= k;
-      return ending;
-    });
+  for (const WriteWay& way : write_ways()) fail_each_body(way);
 }
 
 TEST_CASE("a failure in each node of a write names that node") {
   for (const char* node : {"plan", "decode", "assemble", "cut", "compress", "tif"})
-    for (const WriteWay& way : write_ways()) {
-      CAPTURE(way.text());
-      CAPTURE(node);
-      const Scene scene(way);
-      FaultyFileSystem files;
-      way.set_up(files);
-      RunOptions run;
-      run.before_body = [&](const std::string& name, std::uint64_t ticket) {
-        if (name == node && ticket == 1) throw Error("do", "its work", "it is broken");
-      };
-      const Ending ending = ending_of(
-          "node fails", [&] { write_tightly(small_source(), scene.target, way.options(files), run); });
-      check_form(ending, ErrorKind::failed);
-      check_placed(ending, "it is broken");
-      CHECK(ending.error->node() == node);
-      check_untouched(scene);
-      scene.check_next_run();
-    }
+    for (const WriteWay& way : write_ways()) fail_node(way, node, 1);
 }
 
 TEST_CASE("a source that throws at a chunk names the chunk, and several lines of its text become one") {
-  for (const WriteWay& way : write_ways())
-    fail_each(
-        way, small_chunks, "the sensor failed here", [&](std::size_t k, const Scene& scene, bool& came) {
-          FaultyFileSystem files;
-          way.set_up(files);
-          const Window broken = small_source()->grid().window({(k - 1) / 4, (k - 1) % 4});
-          came = k <= small_chunks;
-          const auto source = std::make_shared<const FunctionSource>(
-              small_info(), 24, 24, [&](const Window& window, std::byte* pixels) {
-                if (came && window == broken) throw std::runtime_error("the sensor failed\nhere\r\n");
-                each_sample(small_info(), [](std::uint64_t row, std::uint64_t col, std::uint32_t) {
-                  return small_value(row, col);
-                })(window, pixels);
-              });
-          const Ending ending =
-              ending_of("source throws", [&] { write_tightly(source, scene.target, way.options(files)); });
-          if (came) {
-            REQUIRE(ending.error);
-            CHECK(ending.error->node() == "decode");
-            CHECK(ending.error->item() == fmt::format("chunk ({}, {})", (k - 1) / 4, (k - 1) % 4));
-          }
-          return ending;
-        });
+  for (const WriteWay& way : write_ways()) fail_each_chunk(way);
 }
 
 namespace {
@@ -272,24 +120,6 @@ TEST_CASE("a sync, a link, a rename or a close that fails is an error of the nod
                         Case{"linkat", true, false, true}, Case{"rename", false, true, true},
                         Case{"rename", true, true, true}, Case{"close", false, false, false},
                         Case{"close", true, true, false}})
-    for (const Engine engine : {Engine::serial, Engine::onetbb}) {
-      const WriteWay way{engine, c.is_named, c.overwrite};
-      CAPTURE(way.text());
-      CAPTURE(c.call);
-      const Scene scene(way);
-      FaultyFileSystem files;
-      way.set_up(files);
-      files.always_fail[c.call] = EIO;
-      const Ending ending =
-          ending_of("close fails", [&] { write_tightly(small_source(), scene.target, way.options(files)); });
-      check_form(ending, ErrorKind::failed);
-      check_placed(ending, system_reason(EIO));
-      CHECK(ending.error->node() == "tif");
-      CHECK(ending.error->item() == "close");
-      if (c.keeps_old)
-        check_untouched(scene);
-      else
-        CHECK(scene.is_new());
-      scene.check_next_run();
-    }
+    for (const Engine engine : {Engine::serial, Engine::onetbb})
+      fail_at_close({engine, c.is_named, c.overwrite}, c.call, c.keeps_old);
 }

@@ -14,28 +14,10 @@ class CompressInstance : public NodeInstance {
  public:
   CompressInstance(std::string name, const Parameters& parameters,
                    const std::vector<std::shared_ptr<const CustomCodec>>& codecs, GraphSetup& setup)
-      : name_(std::move(name)), flow_(setup.shared<RasterFlow>()), setup_(setup) {
-    CodecSpec codec;
-    const std::string& name_of_codec = parameters.text("codec");
-    for (const auto& custom : codecs)
-      if (custom->name() == name_of_codec) codec.custom = custom;
-    if (!codec.custom) codec = *codec_spec_named(name_of_codec);
-    if (parameters.has("level")) codec.level = static_cast<int>(parameters.integer("level"));
-    if (parameters.has("quality")) codec.quality = static_cast<int>(parameters.integer("quality"));
-    codec.lossless = parameters.flag("lossless");
-    if (parameters.has("max_error")) codec.max_error = parameters.number("max_error");
-    const std::string& engine = parameters.text("deflate_engine");
-    if (engine != "auto") codec.engine = *deflate_engine_named(engine);
-    codec_ = resolved(codec);
-    const std::string& predictor = parameters.text("predictor");
-    if (predictor == "none") predictor_ = Predictor::none;
-    if (predictor == "horizontal") predictor_ = Predictor::horizontal;
-    if (predictor == "float") predictor_ = Predictor::floating_point;
-    if (parameters.has("nodata")) nodata_ = parameters.text("nodata");
-    drops_mask_ = parameters.text("mask") == "drop";
-    is_sparse_ = parameters.flag("sparse");
-    has_statistics_ = parameters.flag("statistics");
-  }
+      : name_(std::move(name)),
+        flow_(setup.shared<RasterFlow>()),
+        setup_(setup),
+        settings_(encoding_settings(parameters, codecs)) {}
 
   std::shared_ptr<EdgeInfo> describe(std::span<const std::shared_ptr<EdgeInfo>> inputs) override {
     const auto* in = dynamic_cast<const TilesEdge*>(inputs.front().get());
@@ -43,17 +25,17 @@ class CompressInstance : public NodeInstance {
     edge_ = std::make_shared<EncodedEdge>();
     edge_->cut = in->cut;
     edge_->info = in->info;
-    if (nodata_) replace_nodata(edge_->info, *nodata_);
-    if (drops_mask_) edge_->info.has_mask = false;
+    if (settings_.nodata) replace_nodata(edge_->info, *settings_.nodata);
+    if (settings_.drops_mask) edge_->info.has_mask = false;
     TileEncoding& encoding = edge_->encoding;
-    encoding.codec = codec_;
-    encoding.predictor = predictor_.value_or(default_predictor(codec_, in->info.type));
+    encoding.codec = settings_.codec;
+    encoding.predictor = settings_.predictor.value_or(default_predictor(settings_.codec, in->info.type));
     encoding.tiles = in->tiles;
     encoding.pads_last_row = !in->is_strips;
     encoding.samples = in->info.samples;
     encoding.type = in->info.type;
     encoding.fill = fill_for(edge_->info);
-    encoding.set_extras(edge_->info, is_sparse_, has_statistics_);
+    encoding.set_extras(edge_->info, settings_.sparse, settings_.statistics);
     fit_codec(encoding, edge_->info);
     const std::uint64_t tile_bytes = encoding.tile_charge();
     flow_.add_encoded(edge_->cut, [tile_bytes] { return tile_bytes; });
@@ -80,10 +62,7 @@ class CompressInstance : public NodeInstance {
   std::string name_;
   RasterFlow& flow_;
   GraphSetup& setup_;
-  CodecSpec codec_;
-  std::optional<Predictor> predictor_;
-  std::optional<std::string> nodata_;
-  bool drops_mask_ = false, is_sparse_ = false, has_statistics_ = false;
+  EncodingSettings settings_;
   std::shared_ptr<EncodedEdge> edge_;
 };
 
@@ -95,7 +74,7 @@ Predictor default_predictor(const CodecSpec& codec, SampleType type) {
   return is_floating(type) ? Predictor::floating_point : Predictor::horizontal;
 }
 
-NodeType compress_tiles_node_type(const std::vector<std::shared_ptr<const CustomCodec>>& codecs) {
+std::vector<Parameter> encoding_parameters(const std::vector<std::shared_ptr<const CustomCodec>>& codecs) {
   std::vector<std::string> names = codec_names();
   int least = 0, most = 22;  // of ours
   for (const auto& custom : codecs) {
@@ -105,12 +84,7 @@ NodeType compress_tiles_node_type(const std::vector<std::shared_ptr<const Custom
       most = std::max(most, levels->second);
     }
   }
-  NodeType type;
-  type.name = "compress_tiles";
-  type.help = "cuts each tile out of its band, applies the predictor and encodes it";
-  type.inputs = {{"input", "tiles", "output tiles"}};
-  type.output = Port{"output", "encoded", "encoded tiles, for a file"};
-  type.parameters = {
+  return {
       {.name = "codec",
        .type = ParameterType::choice,
        .help = "how tiles are compressed",
@@ -165,6 +139,41 @@ NodeType compress_tiles_node_type(const std::vector<std::shared_ptr<const Custom
        .help = "measure the pixels on their way, for the file's GDAL_METADATA",
        .default_value = "false"},
   };
+}
+
+EncodingSettings encoding_settings(const Parameters& parameters,
+                                   const std::vector<std::shared_ptr<const CustomCodec>>& codecs) {
+  EncodingSettings settings;
+  CodecSpec codec;
+  const std::string& name_of_codec = parameters.text("codec");
+  for (const auto& custom : codecs)
+    if (custom->name() == name_of_codec) codec.custom = custom;
+  if (!codec.custom) codec = *codec_spec_named(name_of_codec);
+  if (parameters.has("level")) codec.level = static_cast<int>(parameters.integer("level"));
+  if (parameters.has("quality")) codec.quality = static_cast<int>(parameters.integer("quality"));
+  codec.lossless = parameters.flag("lossless");
+  if (parameters.has("max_error")) codec.max_error = parameters.number("max_error");
+  const std::string& engine = parameters.text("deflate_engine");
+  if (engine != "auto") codec.engine = *deflate_engine_named(engine);
+  settings.codec = resolved(codec);
+  const std::string& predictor = parameters.text("predictor");
+  if (predictor == "none") settings.predictor = Predictor::none;
+  if (predictor == "horizontal") settings.predictor = Predictor::horizontal;
+  if (predictor == "float") settings.predictor = Predictor::floating_point;
+  if (parameters.has("nodata")) settings.nodata = parameters.text("nodata");
+  settings.drops_mask = parameters.text("mask") == "drop";
+  settings.sparse = parameters.flag("sparse");
+  settings.statistics = parameters.flag("statistics");
+  return settings;
+}
+
+NodeType compress_tiles_node_type(const std::vector<std::shared_ptr<const CustomCodec>>& codecs) {
+  NodeType type;
+  type.name = "compress_tiles";
+  type.help = "cuts each tile out of its band, applies the predictor and encodes it";
+  type.inputs = {{"input", "tiles", "output tiles"}};
+  type.output = Port{"output", "encoded", "encoded tiles, for a file"};
+  type.parameters = encoding_parameters(codecs);
   type.bytes =
       "per tile: the most bytes that the codec can make of it and of its mask, and statistics; per thread: "
       "the "

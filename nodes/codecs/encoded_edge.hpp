@@ -1,7 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "framework/node_type.hpp"
 #include "nodes/codecs/compress_tiles.hpp"
@@ -19,6 +22,18 @@ struct EncodedEdge : EdgeInfo {
   };
   std::optional<Stored> stored = {};
 };
+
+/// How tiles are encoded, in the words of a node: compress_tiles', and of those that compress on their own.
+struct EncodingSettings {
+  CodecSpec codec;                     ///< resolved
+  std::optional<Predictor> predictor;  ///< absent: default_predictor
+  std::optional<std::string> nodata;   ///< in place of the input's
+  bool drops_mask = false, sparse = false, statistics = false;
+};
+std::vector<Parameter> encoding_parameters(const std::vector<std::shared_ptr<const CustomCodec>>& codecs);
+/// Throws a usage Error for a codec that cannot do what is asked.
+EncodingSettings encoding_settings(const Parameters& parameters,
+                                   const std::vector<std::shared_ptr<const CustomCodec>>& codecs);
 
 /// tiles ──► encoded. `codecs`: those of plugins, chosen by their names as ours are.
 NodeType compress_tiles_node_type(const std::vector<std::shared_ptr<const CustomCodec>>& codecs = {});

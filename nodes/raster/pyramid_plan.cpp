@@ -50,12 +50,15 @@ std::uint64_t PyramidAxis::users_end(std::size_t level, std::uint64_t tile) cons
   return std::min(divide_up(end + halos_[level], tile_ * factors_[level]), tiles(level + 1));
 }
 
-PyramidPlan::PyramidPlan(std::shared_ptr<const BandPlan> bands, const std::vector<std::uint32_t>& factors,
-                         const std::vector<std::uint64_t>& halos, std::vector<TileBytes> tile_bytes)
+PyramidPlan::PyramidPlan(std::shared_ptr<const BandPlan> bands, const TileLayout& tiles,
+                         const std::vector<std::uint32_t>& factors, const std::vector<std::uint64_t>& halos,
+                         std::vector<TileBytes> tile_bytes)
     : bands_(std::move(bands)),
-      rows_(bands_->request().tiles.height, bands_->request().tiles.tile_height, bands_->band_tiles(),
-            factors, halos),
-      cols_(bands_->request().tiles.width, bands_->request().tiles.tile_width, bands_->segment_tiles(),
+      rows_(tiles.height, tiles.tile_height,
+            bands_->band_tiles() * divide_up(bands_->request().tiles.tile_height, tiles.tile_height), factors,
+            halos),
+      cols_(tiles.width, tiles.tile_width,
+            bands_->segment_tiles() * divide_up(bands_->request().tiles.tile_width, tiles.tile_width),
             factors, halos),
       tile_bytes_(std::move(tile_bytes)) {
   assert(tile_bytes_.size() == levels());
@@ -120,16 +123,6 @@ std::uint64_t PyramidPlan::carried_bytes(std::uint64_t unit) const {
     if (rows > 1) bytes += (rows - 1) * cols_.done(level, at.segment) * tile_bytes_[level].encoded;
   }
   return bytes;
-}
-
-std::uint64_t PyramidPlan::required() const {
-  std::uint64_t most = 0;
-  for (std::uint64_t unit = 0; unit < bands_->units(); ++unit) {
-    const BandUnit of_bands = bands_->unit(unit);
-    most = std::max(most, bands_->carried_bytes(of_bands) + bands_->unit_bytes(of_bands) +
-                              carried_bytes(unit) + unit_bytes(unit));
-  }
-  return most;
 }
 
 }  // namespace weir

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "nodes/raster/band_plan.hpp"
@@ -49,7 +50,12 @@ class PyramidPlan {
   };
 
   PyramidPlan(std::shared_ptr<const BandPlan> bands, const std::vector<std::uint32_t>& factors,
-              const std::vector<std::uint64_t>& halos, std::vector<TileBytes> tile_bytes);
+              const std::vector<std::uint64_t>& halos, std::vector<TileBytes> tile_bytes)
+      : PyramidPlan(bands, bands->request().tiles, factors, halos, std::move(tile_bytes)) {}
+  /// For tiles of which the band plan's are multiples, as in TileRuns.
+  PyramidPlan(std::shared_ptr<const BandPlan> bands, const TileLayout& tiles,
+              const std::vector<std::uint32_t>& factors, const std::vector<std::uint64_t>& halos,
+              std::vector<TileBytes> tile_bytes);
 
   std::size_t levels() const { return rows_.levels(); }
   const BandPlan& bands() const { return *bands_; }
@@ -66,8 +72,6 @@ class PyramidPlan {
   /// Bytes of earlier units' tiles that are still held before a unit, beside what BandPlan::carried_bytes has: pixels that later
   /// tiles are made from, encoded tiles above level 0 that wait for their place.
   std::uint64_t carried_bytes(std::uint64_t unit) const;
-  /// The most that both plans' carried and unit bytes together are, over all units.
-  std::uint64_t required() const;
 
  private:
   struct Place {

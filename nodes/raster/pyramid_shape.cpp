@@ -37,17 +37,27 @@ struct Weight {
   std::uint64_t required = 0, footprint = 0, in_flight = 0, largest = 0;
 };
 
-Weight weigh(const PyramidPlan& plan, std::uint64_t available, std::uint64_t wanted) {
-  const BandPlan& bands = plan.bands();
+struct UnitBytes {
+  std::uint64_t carried = 0, takes = 0;
+};
+UnitBytes bytes_of(const PyramidPlans& plans, std::uint64_t unit) {
+  const BandUnit of_bands = plans.bands->unit(unit);
+  UnitBytes bytes{plans.bands->carried_bytes(of_bands), plans.bands->unit_bytes(of_bands)};
+  for (const auto& pyramid : plans.pyramids) {
+    bytes.carried += pyramid->carried_bytes(unit);
+    bytes.takes += pyramid->unit_bytes(unit);
+  }
+  return bytes;
+}
+
+Weight weigh(const PyramidPlans& plans, std::uint64_t available, std::uint64_t wanted) {
+  const BandPlan& bands = *plans.bands;
   Weight weight;
   weight.in_flight = wanted;
   const std::set<std::uint64_t> segments = telling(bands.segments());
   for (const std::uint64_t band : telling(bands.bands()))
     for (const std::uint64_t segment : segments) {
-      const std::uint64_t unit = band * bands.segments() + segment;
-      const BandUnit of_bands = bands.unit(unit);
-      const std::uint64_t carried = bands.carried_bytes(of_bands) + plan.carried_bytes(unit);
-      const std::uint64_t takes = bands.unit_bytes(of_bands) + plan.unit_bytes(unit);
+      const auto [carried, takes] = bytes_of(plans, band * bands.segments() + segment);
       weight.required = std::max(weight.required, carried + takes);
       weight.footprint = std::max(weight.footprint, carried + wanted * takes);
       weight.largest = std::max(weight.largest, takes);
@@ -95,9 +105,18 @@ std::vector<std::uint32_t> relative_factors(const std::vector<std::uint32_t>& of
   return factors;
 }
 
-PyramidPlan choose_pyramid(const BandPlanRequest& request, const PyramidRequest& pyramid) {
+std::uint64_t PyramidPlans::required() const {
+  std::uint64_t most = 0;
+  for (std::uint64_t unit = 0; unit < bands->units(); ++unit) {
+    const UnitBytes bytes = bytes_of(*this, unit);
+    most = std::max(most, bytes.carried + bytes.takes);
+  }
+  return most;
+}
+
+PyramidPlans choose_pyramids(const BandPlanRequest& request, const std::vector<PyramidRequest>& pyramids) {
   const TileLayout& tiles = request.tiles;
-  std::optional<PyramidPlan> best, smallest;
+  std::optional<PyramidPlans> best, smallest;
   std::tuple<std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t> best_rank;
   std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
   // Bands higher than a chunk save no reads; what they cost is the tiles that wait.
@@ -108,20 +127,24 @@ PyramidPlan choose_pyramid(const BandPlanRequest& request, const PyramidRequest&
     for (const std::uint64_t height : lengths(request.chunks.rows, tiles.tile_height, tiles.tile_rows())) {
       if (height > highest && height < tiles.tile_rows()) continue;
       for (const std::uint64_t width : lengths(request.chunks.cols, tiles.tile_width, tiles.tile_cols())) {
-        auto bands =
+        PyramidPlans plans;
+        plans.bands =
             std::make_shared<const BandPlan>(BandPlan::fixed(request, height, width, keeps_rows, true));
-        PyramidPlan plan(bands, pyramid.factors, pyramid.halos, pyramid.tile_bytes);
-        const Weight weight = weigh(plan, request.available, request.units_wanted);
+        for (const PyramidRequest& each : pyramids)
+          plans.pyramids.push_back(std::make_shared<const PyramidPlan>(plans.bands, each.tiles, each.factors,
+                                                                       each.halos, each.tile_bytes));
+        const Weight weight = weigh(plans, request.available, request.units_wanted);
+        plans.least_required = weight.required;
         if (weight.required < least) {
           least = weight.required;
-          smallest = plan;
+          smallest = plans;
         }
         if (weight.required > request.available) continue;
-        const std::tuple rank(bands->reads(), request.units_wanted - weight.in_flight,
+        const std::tuple rank(plans.bands->reads(), request.units_wanted - weight.in_flight,
                               enough_work - std::min(enough_work, weight.largest), weight.footprint);
         if (best && best_rank <= rank) continue;
         best_rank = rank;
-        best = std::move(plan);
+        best = std::move(plans);
       }
     }
   }

@@ -8,8 +8,9 @@
 
 namespace weir {
 
-/// What a pyramid takes beside what its BandPlanRequest says of level 0.
+/// What a pyramid takes beside what the BandPlanRequest says of level 0.
 struct PyramidRequest {
+  TileLayout tiles;                    ///< of level 0; the band plan's are multiples of them
   std::vector<std::uint32_t> factors;  ///< from each level to the next
   std::vector<std::uint64_t> halos;    ///< that the next level needs of each
   std::vector<PyramidPlan::TileBytes>
@@ -22,8 +23,20 @@ std::vector<std::uint32_t> automatic_factors(const TileLayout& tiles);
 /// where they do not grow, or are no multiples of each other.
 std::vector<std::uint32_t> relative_factors(const std::vector<std::uint32_t>& of_full);
 
-/// Chooses band height and segment width for both plans together: as BandPlan::make does, fewest reads first, then room for
-/// units_wanted units, then enough work in each, then the fewest bytes. Where nothing fits request.available, the smallest.
-PyramidPlan choose_pyramid(const BandPlanRequest& request, const PyramidRequest& pyramid);
+/// Bands, and the pyramids whose level 0 they are cut into.
+struct PyramidPlans {
+  std::shared_ptr<const BandPlan> bands;
+  std::vector<std::shared_ptr<const PyramidPlan>> pyramids;
+
+  std::uint64_t least_required = 0;  ///< required() is this or more: what telling units take
+
+  /// The most that carried and unit bytes of all plans together are, over all units.
+  std::uint64_t required() const;
+};
+
+/// Chooses band height and segment width for all plans together: as BandPlan::make does, fewest reads first, then room for
+/// units_wanted units, then enough work in each, then the fewest bytes. Looks at telling units: required() can be more than
+/// request.available. Where nothing fits, the smallest.
+PyramidPlans choose_pyramids(const BandPlanRequest& request, const std::vector<PyramidRequest>& pyramids);
 
 }  // namespace weir

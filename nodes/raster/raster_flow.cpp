@@ -79,11 +79,18 @@ void RasterFlow::add_transient(std::size_t cut, Bytes per_tile) {
 void RasterFlow::add_encoded(std::size_t cut, Bytes per_tile) {
   cuts_[cut].encoded.push_back(std::move(per_tile));
 }
+std::size_t RasterFlow::add_pyramid(std::size_t cut, PyramidRequest request) {
+  assert(!is_planned_);
+  cuts_[cut].has_pyramid = true;
+  pyramid_requests_.push_back(std::move(request));
+  return pyramid_requests_.size() - 1;
+}
 void RasterFlow::add_standing(Bytes bytes) {
   standing_.push_back(std::move(bytes));
 }
 
 std::uint64_t RasterFlow::run_tiles(std::size_t cut) const {
+  if (cuts_[cut].has_pyramid) return 1;
   const TileLayout& tiles = cuts_[cut].tiles;
   const std::uint64_t plane_bytes = cuts_[cut].pixel_bytes / tiles.planes;
   return tiles_per_run(tiles, tiles.tile_height * std::min(tiles.tile_width, tiles.width) * plane_bytes);
@@ -97,6 +104,11 @@ const std::shared_ptr<const BandPlan>& RasterFlow::bands(std::size_t source) {
 const std::shared_ptr<const TileRuns>& RasterFlow::runs(std::size_t cut) {
   plan();
   return cuts_[cut].runs;
+}
+
+const std::shared_ptr<const PyramidPlan>& RasterFlow::pyramid(std::size_t number) {
+  plan();
+  return pyramids_[number];
 }
 
 std::optional<Spool> RasterFlow::spool_of(std::size_t index) const {
@@ -162,19 +174,33 @@ bool RasterFlow::choose_shape(const std::vector<BandPlanRequest>& requests, std:
   for (std::uint64_t part = steps;; --part) {
     BandPlanRequest first = requests.front();
     first.available = part == steps ? available : available / steps * part;
-    const BandPlan shape = BandPlan::make(first);
-    std::uint64_t required = 0;
-    for (std::size_t i = 0; i < requests.size(); ++i) {
-      sources_[i].bands = std::make_shared<const BandPlan>(
-          i == 0 ? shape
-                 : BandPlan::fixed(requests[i], shape.band_tiles(), shape.segment_tiles(), shape.keeps_rows(),
-                                   shape.keeps_cols()));
-      required += std::min(sources_[i].bands->required(), most - required);
+    PyramidPlans chosen = pyramid_requests_.empty()
+                              ? PyramidPlans{std::make_shared<const BandPlan>(BandPlan::make(first)), {}}
+                              : choose_pyramids(first, pyramid_requests_);
+    const BandPlan& shape = *chosen.bands;
+    sources_.front().bands = chosen.bands;
+    pyramids_ = std::move(chosen.pyramids);
+    std::uint64_t least = chosen.least_required;
+    for (std::size_t i = 1; i < requests.size(); ++i) {
+      sources_[i].bands = std::make_shared<const BandPlan>(BandPlan::fixed(
+          requests[i], shape.band_tiles(), shape.segment_tiles(), shape.keeps_rows(), shape.keeps_cols()));
+      least += std::min(sources_[i].bands->required(), most - least);
     }
-    if (required <= available) return true;
+    if (least <= available && required() <= available) return true;
     if (part == 0) return false;
     if (requests.size() == 1) part = 1;  // it found no plan; the next round finds the smallest
   }
+}
+
+std::uint64_t RasterFlow::required() const {
+  std::uint64_t required = 0;
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    const std::uint64_t of_source = i == 0 && !pyramids_.empty()
+                                        ? PyramidPlans{sources_[i].bands, pyramids_}.required()
+                                        : sources_[i].bands->required();
+    required += std::min(of_source, most - required);
+  }
+  return required;
 }
 
 void RasterFlow::plan() {
@@ -189,8 +215,7 @@ void RasterFlow::plan() {
   std::vector<BandPlanRequest> requests;
   for (std::size_t i = 0; i < sources_.size(); ++i) requests.push_back(request_of(i, tiles, available));
   if (!choose_shape(requests, available)) {
-    std::uint64_t smallest = standing;
-    for (const Source& source : sources_) smallest += std::min(source.bands->required(), most - smallest);
+    const std::uint64_t smallest = standing + std::min(required(), most - standing);
     throw Error::usage(
         "stream", "the raster",
         fmt::format("a memory budget of {} ({} bytes) is too small; the smallest that works is {} ({} bytes)",

@@ -11,6 +11,7 @@
 #include "framework/node_type.hpp"
 #include "nodes/raster/band_plan.hpp"
 #include "nodes/raster/cut_tiles.hpp"
+#include "nodes/raster/pyramid_shape.hpp"
 #include "nodes/raster/raster_info.hpp"
 #include "nodes/raster/stream_plan.hpp"
 
@@ -71,6 +72,9 @@ class RasterFlow {
   /// What leaves for an ordered sink, for each tile of a cut (one plane's): it may have to wait for its
   /// place.
   void add_encoded(std::size_t cut, Bytes per_tile);
+  /// Overviews of the tiles of a cut, which then travel one by one. Returns its number. What leaves for level 0 is told with
+  /// add_encoded.
+  std::size_t add_pyramid(std::size_t cut, PyramidRequest request);
   /// Kept through the whole run.
   void add_standing(Bytes bytes);
   std::uint64_t run_tiles(
@@ -79,7 +83,8 @@ class RasterFlow {
   // Afterwards. Throw a usage Error where the budget is too small, naming the smallest that works.
   const std::shared_ptr<const BandPlan>& bands(std::size_t source);
   const std::shared_ptr<const TileRuns>& runs(std::size_t cut);
-  /// The same with the source's spool, where chunks have to be read again.
+  const std::shared_ptr<const PyramidPlan>& pyramid(std::size_t number);
+  /// Bands and runs with the source's spool, where chunks have to be read again.
   StreamPlan stream(std::size_t source, std::size_t cut);
   /// True the first time: the node that declares what units of this source carry over.
   bool claim_carried(std::size_t source) { return !std::exchange(sources_[source].is_claimed, true); }
@@ -91,6 +96,7 @@ class RasterFlow {
     TileLayout tiles;
     std::uint64_t pixel_bytes = 0;
     std::vector<Bytes> transient = {}, encoded = {};
+    bool has_pyramid = false;
     std::shared_ptr<const TileRuns> runs = nullptr;
   };
   struct Source {
@@ -104,11 +110,14 @@ class RasterFlow {
   BandPlanRequest request_of(std::size_t source, const TileLayout& tiles, std::uint64_t available) const;
   void plan();
   bool choose_shape(const std::vector<BandPlanRequest>& requests, std::uint64_t available);
+  std::uint64_t required() const;  ///< of the shape that was chosen last, over all units
   std::optional<Spool> spool_of(std::size_t source) const;
 
   const GraphSetup* setup_;
   std::vector<Source> sources_;
   std::vector<Cut> cuts_;
+  std::vector<PyramidRequest> pyramid_requests_;
+  std::vector<std::shared_ptr<const PyramidPlan>> pyramids_;  ///< as many, once planned
   std::vector<Bytes> standing_;
   std::string output_;  ///< empty: none was told
   bool is_planned_ = false;

@@ -25,6 +25,8 @@ enum class CogPacking : std::uint8_t {
   copy,      ///< what lies behind is moved up
   holes,     ///< left in: no copying, holes on disk, and other bytes than the three above
 };
+inline constexpr CogPacking all_cog_packings[] = {CogPacking::automatic, CogPacking::collapse,
+                                                  CogPacking::copy, CogPacking::holes};
 std::string_view name_of(CogPacking packing);  ///< "automatic"
 std::optional<CogPacking> cog_packing_named(std::string_view name);
 

@@ -13,11 +13,8 @@
 #include "nodes/codecs/codec.hpp"
 #include "nodes/codecs/compress_tiles.hpp"
 #include "nodes/codecs/predictor.hpp"
-#include "nodes/raster/chunk_nodes.hpp"
 #include "nodes/raster/georeferencing_edit.hpp"
-#include "nodes/raster/raster_flow.hpp"
-#include "nodes/raster/stream_plan.hpp"
-#include "nodes/raster/tile_kernel.hpp"
+#include "nodes/raster/tile_stream.hpp"
 #include "nodes/tiff/tiff_output_layout.hpp"
 
 namespace weir {
@@ -54,6 +51,10 @@ struct GeotiffOptions {
   FileSystem* files = &FileSystem::real();
 };
 
+/// The raster and how it is cut: all that is known before kernels say what they make of it.
+TiffOutputLayout cut_layout(const RasterInfo& info, const GeotiffOptions& options);
+/// The raster cut so, on its way through the kernels. Throws a usage Error.
+TileStream tile_stream(Graph& graph, const StreamInput& input, const GeotiffOptions& options);
 /// The file that these options make of such a raster; max_tile_bytes is not known yet. Throws a usage Error.
 TiffOutputLayout output_layout(const RasterInfo& info, const GeotiffOptions& options);
 /// What its tiles become. `codec` is resolved.
@@ -79,28 +80,29 @@ class GeotiffStream {
   GeotiffStream(Graph& graph, const StreamInput& input, std::string path, const GeotiffOptions& options);
 
   /// Adds the node plan. Once, before write.
-  Output<ChunkRequest> requests();
+  Output<ChunkRequest> requests() { return stream_.requests(); }
   /// Adds the nodes behind the chunks. Once, as the last nodes of the graph: options.concurrency is applied here.
   void write(Output<DecodedChunk> chunks);
 
   /// NodeOptions::buffer_bytes_of_unit of a node that makes the blocks which the bands hold...
-  std::function<std::uint64_t(std::uint64_t)> block_bytes() const;
+  std::function<std::uint64_t(std::uint64_t)> block_bytes() const { return stream_.block_bytes(); }
   /// ... and of one that takes `bytes` for each chunk: its part of StreamInput::transient_bytes.
-  std::function<std::uint64_t(std::uint64_t)> bytes_per_chunk(std::uint64_t bytes) const;
+  std::function<std::uint64_t(std::uint64_t)> bytes_per_chunk(std::uint64_t bytes) const {
+    return stream_.bytes_per_chunk(bytes);
+  }
 
-  const StreamPlan& plan() const { return plan_; }
-  std::uint64_t raw_bytes() const { return raw_bytes_; }  ///< of the whole raster, decoded
+  const StreamPlan& plan() const { return stream_.plan(); }
+  std::uint64_t raw_bytes() const { return stream_.raw_bytes(); }  ///< of the whole raster, decoded
 
  private:
   Graph& graph_;
   std::string path_;
-  GeotiffOptions options_;
-  std::unique_ptr<GraphSetup> setup_;  ///< holds the RasterFlow
-  std::vector<std::unique_ptr<NodeInstance>> kernels_;
-  TiffOutputLayout layout_;
+  bool overwrite_;
+  FileSystem& files_;
   CodecSpec codec_;
-  StreamPlan plan_;
-  std::uint64_t run_tiles_ = 1, raw_bytes_ = 0, input_standing_ = 0;
+  TileStream stream_;
+  TiffOutputLayout layout_;
+  std::uint64_t run_tiles_ = 1;
 };
 
 }  // namespace weir

@@ -21,19 +21,10 @@ class WriteInstance : public NodeInstance {
  public:
   WriteInstance(std::string name, const Parameters& parameters, GraphSetup& setup)
       : name_(std::move(name)),
-        path_(parameters.text("path")),
-        overwrite_(setup.overwrite || parameters.flag("overwrite")),
-        georeferencing_(georeferencing_edit(parameters)),
+        file_(tiff_file_settings(parameters, setup)),
         files_(*setup.files),
         flow_(setup.shared<RasterFlow>()) {
-    const auto text = [&](const std::string& of) {
-      return parameters.has(of) ? parameters.text(of) : std::string();
-    };
-    metadata_ = parse_metadata_lines(text("metadata"), text("bands"));
-    const std::string& big = parameters.text("bigtiff");
-    layout_.big = big == "yes"  ? TiffOutputLayout::BigTiff::yes
-                  : big == "no" ? TiffOutputLayout::BigTiff::no
-                                : TiffOutputLayout::BigTiff::automatic;
+    layout_.big = file_.big;
   }
 
   std::shared_ptr<EdgeInfo> describe(std::span<const std::shared_ptr<EdgeInfo>> inputs) override {
@@ -42,8 +33,8 @@ class WriteInstance : public NodeInstance {
     const TileEncoding& encoding = in->encoding;
     cut_ = in->cut;
     layout_.info = in->info;
-    add_metadata(layout_.info, metadata_);
-    layout_.info.georeferencing = edited(in->info, georeferencing_);
+    add_metadata(layout_.info, file_.metadata);
+    layout_.info.georeferencing = edited(in->info, file_.georeferencing);
     layout_.tile_height = encoding.tiles.tile_height;
     layout_.tile_width = encoding.tiles.tile_width;
     layout_.tiled = encoding.pads_last_row;
@@ -59,21 +50,21 @@ class WriteInstance : public NodeInstance {
     layout_.codec_tags = tags_of(encoding.codec);
     check(layout_);
     flow_.add_standing([this] { return TiffWriter::standing_bytes(layout_); });
-    flow_.add_output(path_);
+    flow_.add_output(file_.path);
     return nullptr;
   }
 
   AnyOutput add_to(Graph& graph, std::span<const AnyOutput> inputs) override {
     if (layout_.all_tile_bytes) {
       graph.ordered_sink(name_, inputs.front().as<EncodedTiles>(),
-                         WriteTiff(layout_, path_, overwrite_, files_),
+                         WriteTiff(layout_, file_.path, file_.overwrite, files_),
                          {.lane = Lane::io, .standing_bytes = TiffWriter::standing_bytes(layout_)});
       return {};
     }
     const std::shared_ptr<const BandPlan> plan = flow_.bands(0);
     const std::shared_ptr<const TileRuns> runs = flow_.runs(cut_);
     graph.ordered_sink(
-        name_, inputs.front().as<EncodedTiles>(), WriteTiff(layout_, path_, overwrite_, files_),
+        name_, inputs.front().as<EncodedTiles>(), WriteTiff(layout_, file_.path, file_.overwrite, files_),
         {.lane = Lane::io,
          .waits = [plan, runs](std::uint64_t unit,
                                std::uint64_t ticket) { return runs->waits(plan->unit(unit), ticket); },
@@ -83,17 +74,15 @@ class WriteInstance : public NodeInstance {
 
   void finish(RunReport& report) override {
     std::error_code ignored;  // the file was just committed; a size that cannot be had counts as 0
-    const std::uintmax_t size = std::filesystem::file_size(path_, ignored);
+    const std::uintmax_t size = std::filesystem::file_size(file_.path, ignored);
     report.output_bytes += ignored ? 0 : size;
   }
 
  private:
-  std::string name_, path_;
-  bool overwrite_;
-  GeoreferencingEdit georeferencing_;
+  std::string name_;
+  TiffFileSettings file_;
   FileSystem& files_;
   RasterFlow& flow_;
-  std::vector<MetadataItem> metadata_;
   TiffOutputLayout layout_;
   std::size_t cut_ = 0;
 };
@@ -187,13 +176,8 @@ NodeType read_tiff_node_type(const std::vector<std::shared_ptr<const CustomCodec
       true);
 }
 
-NodeType write_tiff_node_type() {
-  NodeType type;
-  type.name = "write_tiff";
-  type.help = "writes tiles to a GeoTIFF in file order; the file has its name when it is whole";
-  type.inputs = {{"input", "encoded", "encoded tiles, in file order"}};
-  type.needs_order = true;
-  type.parameters = {
+std::vector<Parameter> tiff_file_parameters() {
+  std::vector<Parameter> parameters = {
       {.name = "path", .help = "the file to write", .is_required = true},
       {.name = "overwrite",
        .type = ParameterType::flag,
@@ -211,7 +195,31 @@ NodeType write_tiff_node_type() {
        .type = ParameterType::text,
        .help = "what bands are, one a line: 2:name=near infrared,unit=W/m2,scale=0.1,offset=-3"},
   };
-  std::ranges::move(georeferencing_parameters(), std::back_inserter(type.parameters));
+  std::ranges::move(georeferencing_parameters(), std::back_inserter(parameters));
+  return parameters;
+}
+
+TiffFileSettings tiff_file_settings(const Parameters& parameters, const GraphSetup& setup) {
+  const auto text = [&](const std::string& of) {
+    return parameters.has(of) ? parameters.text(of) : std::string();
+  };
+  const std::string& big = parameters.text("bigtiff");
+  return {.path = parameters.text("path"),
+          .overwrite = setup.overwrite || parameters.flag("overwrite"),
+          .big = big == "yes"  ? TiffOutputLayout::BigTiff::yes
+                 : big == "no" ? TiffOutputLayout::BigTiff::no
+                               : TiffOutputLayout::BigTiff::automatic,
+          .metadata = parse_metadata_lines(text("metadata"), text("bands")),
+          .georeferencing = georeferencing_edit(parameters)};
+}
+
+NodeType write_tiff_node_type() {
+  NodeType type;
+  type.name = "write_tiff";
+  type.help = "writes tiles to a GeoTIFF in file order; the file has its name when it is whole";
+  type.inputs = {{"input", "encoded", "encoded tiles, in file order"}};
+  type.needs_order = true;
+  type.parameters = tiff_file_parameters();
   type.bytes = "the directory and a piece of the offset arrays, through the whole run";
   type.make = [](const std::string& name, const Parameters& parameters, GraphSetup& setup) {
     return std::make_unique<WriteInstance>(name, parameters, setup);

@@ -87,14 +87,14 @@ std::string TiffPieces::locate(TiffPiece& piece, StrileLanes& lanes, std::uint64
   return {};
 }
 
+std::string TiffPieces::name(const TiffPiece& piece) const {
+  if (!layout_->is_tiled) return fmt::format("strip {}", strile_of(piece));
+  return fmt::format("tile (row {}, col {}{})", piece.row, piece.col,
+                     layout_->planes > 1 ? fmt::format(", plane {}", layout_->plane_of(piece.plane)) : "");
+}
+
 void TiffPieces::fail(std::string_view action, const TiffPiece& piece, std::string_view reason) const {
-  const std::string name =
-      layout_->is_tiled
-          ? fmt::format("tile (row {}, col {}{})", piece.row, piece.col,
-                        layout_->planes > 1 ? fmt::format(", plane {}", layout_->plane_of(piece.plane))
-                                            : std::string())
-          : fmt::format("strip {}", strile_of(piece));
-  throw Error(action, fmt::format("{} of {}", name, file_->path()), reason);
+  throw Error(action, fmt::format("{} of {}", name(piece), file_->path()), reason);
 }
 
 }  // namespace weir

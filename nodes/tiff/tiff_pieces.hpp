@@ -94,6 +94,8 @@ class TiffPieces {
     }
   }
 
+  /// "tile (row 3, col 4)", of a planar file "tile (row 3, col 4, plane 1)"; "strip 12".
+  std::string name(const TiffPiece& piece) const;
   /// Throws the Error of a piece: "cannot read tile (row 3, col 4) of a.tif: ...".
   [[noreturn]] void fail(std::string_view action, const TiffPiece& piece, std::string_view reason) const;
 

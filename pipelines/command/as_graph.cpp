@@ -5,6 +5,7 @@
 #include "framework/error.hpp"
 #include "nodes/raster/metadata.hpp"
 #include "nodes/stores/url.hpp"
+#include "nodes/tiff/tiff_nodes.hpp"
 
 namespace weir::command {
 namespace {
@@ -35,7 +36,7 @@ void set_view(GraphNode& node, const InputOptions& input) {
 }
 
 /// The node "in": its stages plan, fetch and decode are nodes of their own in the ready commands.
-GraphNode source_of(const InputOptions& input) {
+GraphNode source_of(const InputOptions& input, const std::string& spool = "auto") {
   if (!input.path.starts_with("terrain:")) {
     GraphNode node = node_of("in", "read_tiff");
     set(node, "path", input.path);
@@ -49,6 +50,7 @@ GraphNode source_of(const InputOptions& input) {
     if (input.http.timeout) set(node, "timeout", fmt::format("{}", *input.http.timeout));
     if (input.http.retries) set(node, "retries", std::to_string(*input.http.retries));
     if (input.http.requests) set(node, "requests", std::to_string(*input.http.requests));
+    if (spool != "auto") set(node, "spool", spool);
     return node;
   }
   InputOptions whole;
@@ -60,7 +62,39 @@ GraphNode source_of(const InputOptions& input) {
   set(node, "sample_type", std::string(name_of(terrain->info().type)));
   if (!input.chunk.empty()) set(node, "chunk", input.chunk);
   set_view(node, input);
+  if (spool != "auto") set(node, "spool", spool);
   return node;
+}
+
+/// How tiles are encoded.
+void set_encoding(GraphNode& node, const GeotiffOptions& options) {
+  set(node, "codec", std::string(name_of(options.codec)));
+  if (options.codec.level) set(node, "level", std::to_string(*options.codec.level));
+  if (options.codec.quality) set(node, "quality", std::to_string(*options.codec.quality));
+  if (options.codec.lossless) set(node, "lossless", "true");
+  if (options.codec.max_error) set(node, "max_error", fmt::format("{}", *options.codec.max_error));
+  if (options.codec.engine != DeflateEngine::automatic)
+    set(node, "deflate_engine", std::string(name_of(options.codec.engine)));
+  if (options.predictor)
+    set(node, "predictor",
+        *options.predictor == Predictor::none         ? "none"
+        : *options.predictor == Predictor::horizontal ? "horizontal"
+                                                      : "float");
+  if (options.nodata) set(node, "nodata", *options.nodata);
+  if (options.sparse) set(node, "sparse", "true");
+  if (options.statistics) set(node, "statistics", "true");
+}
+
+/// The file and what it says of the raster.
+void set_file(GraphNode& node, const std::string& output, const GeotiffOptions& options) {
+  set(node, "path", output);
+  if (options.big != TiffOutputLayout::BigTiff::automatic)
+    set(node, "bigtiff", options.big == TiffOutputLayout::BigTiff::yes ? "yes" : "no");
+  if (const std::string lines = metadata_lines(options.metadata); !lines.empty())
+    set(node, "metadata", lines);
+  if (const std::string lines = band_lines(options.metadata); !lines.empty()) set(node, "bands", lines);
+  if (options.overwrite) set(node, "overwrite", "true");
+  for (const auto& [name, value] : to_parameters(options.georeferencing)) set(node, name, value);
 }
 
 /// Whether the command would write the stored tiles. An input that cannot be opened yet is read and encoded.
@@ -74,13 +108,19 @@ bool passes_through(const InputOptions& input, const WriteGeotiffOptions& option
   }
 }
 
-/// Puts --set NODE.concurrency=N where the graph has that node. Throws a usage Error for a node it has not.
+/// Puts --set NODE.concurrency=N where the graph has that node, or one whose stage it is. Throws a usage Error for a node that it
+/// has not.
 void set_concurrency(GraphFile& graph, const std::map<std::string, unsigned>& concurrency) {
+  static const NodeType cog = write_cog_node_type();
   for (const auto& [name, number] : concurrency) {
-    const bool is_stage = name == "plan" || name == "fetch" || name == "decode";
+    const bool is_reading = name == "plan" || name == "fetch" || name == "decode";
+    const auto is_stage_of = [&](const GraphNode& node) {
+      return node.type.text == cog.name ? has_stage(cog, name) : is_reading && node.name.text == "in";
+    };
     bool found = false;
     for (GraphNode& node : graph.nodes) {
-      if (node.name.text != (is_stage ? "in" : name)) continue;
+      const bool is_stage = is_stage_of(node);
+      if (!is_stage && (is_reading || node.name.text != name)) continue;
       node.concurrency.push_back({is_stage ? name : "", std::to_string(number)});
       found = true;
     }
@@ -108,31 +148,10 @@ GraphFile convert_as_graph(const InputOptions& input, const std::string& output,
   if (options.planar_separate) set(cut, "interleave", "band");
 
   GraphNode compress = node_of("compress", "compress_tiles", "cut");
-  set(compress, "codec", std::string(name_of(options.codec)));
-  if (options.codec.level) set(compress, "level", std::to_string(*options.codec.level));
-  if (options.codec.quality) set(compress, "quality", std::to_string(*options.codec.quality));
-  if (options.codec.lossless) set(compress, "lossless", "true");
-  if (options.codec.max_error) set(compress, "max_error", fmt::format("{}", *options.codec.max_error));
-  if (options.codec.engine != DeflateEngine::automatic)
-    set(compress, "deflate_engine", std::string(name_of(options.codec.engine)));
-  if (options.predictor)
-    set(compress, "predictor",
-        *options.predictor == Predictor::none         ? "none"
-        : *options.predictor == Predictor::horizontal ? "horizontal"
-                                                      : "float");
-  if (options.nodata) set(compress, "nodata", *options.nodata);
-
-  if (options.sparse) set(compress, "sparse", "true");
-  if (options.statistics) set(compress, "statistics", "true");
+  set_encoding(compress, options);
 
   GraphNode tif = node_of("tif", "write_tiff", "compress");
-  set(tif, "path", output);
-  if (options.big != TiffOutputLayout::BigTiff::automatic)
-    set(tif, "bigtiff", options.big == TiffOutputLayout::BigTiff::yes ? "yes" : "no");
-  if (const std::string lines = metadata_lines(options.metadata); !lines.empty()) set(tif, "metadata", lines);
-  if (const std::string lines = band_lines(options.metadata); !lines.empty()) set(tif, "bands", lines);
-  if (options.overwrite) set(tif, "overwrite", "true");
-  for (const auto& [name, value] : to_parameters(options.georeferencing)) set(tif, name, value);
+  set_file(tif, output, options);
 
   if (passes_through(input, options)) {
     GraphNode copy = node_of("in", "copy_tiles");
@@ -144,10 +163,29 @@ GraphFile convert_as_graph(const InputOptions& input, const std::string& output,
     tif.inputs = {{"", "in"}};
     graph.nodes = {copy, tif};
   } else {
-    GraphNode in = source_of(input);
-    if (options.spool != "auto") set(in, "spool", options.spool);
-    graph.nodes = {in, node_of("assemble", "assemble_bands", "in"), cut, compress, tif};
+    graph.nodes = {source_of(input, options.spool), node_of("assemble", "assemble_bands", "in"), cut,
+                   compress, tif};
   }
+  set_concurrency(graph, options.concurrency);
+  return graph;
+}
+
+GraphFile cog_as_graph(const InputOptions& input, const std::string& output, const WriteCogOptions& options,
+                       const CommonOptions& common) {
+  GraphFile graph =
+      graph_of(common, fmt::format("weir convert {} {} --to cog", shown_path(input.path), output));
+  require_cog_layout(options.strip_rows.has_value(), options.planar_separate);
+  GraphNode cut = node_of("cut", "cut_tiles", "assemble");
+  set(cut, "tile", fmt::format("{}x{}", options.tile_height, options.tile_width));
+  GraphNode cog = node_of("cog", "write_cog", "cut");
+  set_file(cog, output, options);
+  if (options.overviews)
+    set(cog, "overviews",
+        options.overviews->empty() ? "none" : fmt::format("{}", fmt::join(*options.overviews, ",")));
+  if (options.resampling_is_given) set(cog, "resampling", std::string(name_of(options.resampling)));
+  if (options.packing != CogPacking::automatic) set(cog, "pack", std::string(name_of(options.packing)));
+  set_encoding(cog, options);
+  graph.nodes = {source_of(input, options.spool), node_of("assemble", "assemble_bands", "in"), cut, cog};
   set_concurrency(graph, options.concurrency);
   return graph;
 }

@@ -1,38 +1,15 @@
 #include "pipelines/command/cog_flags.hpp"
 
-#include <fmt/format.h>
-
-#include <charconv>
-#include <string_view>
 #include <vector>
 
 #include "framework/error.hpp"
 
 namespace weir::command {
-namespace {
-
-std::vector<std::uint32_t> parse_factors(std::string_view text) {
-  std::vector<std::uint32_t> factors;
-  if (text == "none") return factors;
-  const char *at = text.data(), *const end = at + text.size();
-  for (;;) {
-    const auto [next, error] = std::from_chars(at, end, factors.emplace_back());
-    if (error != std::errc() || (next != end && *next != ','))
-      throw Error::usage("read", "--overviews",
-                         fmt::format("'{}' is not auto, none or factors like 2,4,8", text));
-    if (next == end) return factors;
-    at = next + 1;
-  }
-}
-
-}  // namespace
 
 void CogFlags::add_to(CLI::App& app) {
   std::vector<std::string> kernels, packings;
   for (const Resampling each : all_resamplings) kernels.emplace_back(name_of(each));
-  for (const CogPacking each :
-       {CogPacking::automatic, CogPacking::collapse, CogPacking::copy, CogPacking::holes})
-    packings.emplace_back(name_of(each));
+  for (const CogPacking each : all_cog_packings) packings.emplace_back(name_of(each));
   app.add_option("--overviews", overviews,
                  "COG: auto, none, or factors of the full raster: 2,4,8 (default: auto)")
       ->option_text("LIST");
@@ -56,7 +33,7 @@ WriteCogOptions CogFlags::options(const WriteGeotiffOptions& write) const {
   WriteCogOptions cog;
   static_cast<GeotiffOptions&>(cog) = write;
   cog.graph = write.graph;
-  if (!overviews.empty() && overviews != "auto") cog.overviews = parse_factors(overviews);
+  if (!overviews.empty()) cog.overviews = parse_overviews(overviews);
   if (!resampling.empty()) {
     cog.resampling = *resampling_named(resampling);
     cog.resampling_is_given = true;

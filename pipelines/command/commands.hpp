@@ -12,6 +12,7 @@ using Action = std::function<void(const std::stop_token& stop)>;
 Action add_convert(CLI::App& app, bool explain);
 Action add_read(CLI::App& app);
 Action add_info(CLI::App& app);
+Action add_validate(CLI::App& app);
 /// A graph file; its plan.
 Action add_run(CLI::App& app, bool explain);
 Action add_nodes(CLI::App& app);

@@ -187,8 +187,10 @@ Action add_convert(CLI::App& app, bool explain) {
     const bool is_cog = options->to == "cog";
     if (!is_cog) options->cog.require_none();
     if (options->print_graph) {
-      if (is_cog) throw Error::usage("print", "the graph of a COG", "graph files have no node for it yet");
-      fmt::print("{}", to_yaml(convert_as_graph(options->input, options->output, write_as, options->common)));
+      fmt::print("{}", to_yaml(is_cog ? cog_as_graph(options->input, options->output,
+                                                     options->cog.options(write_as), options->common)
+                                      : convert_as_graph(options->input, options->output, write_as,
+                                                         options->common)));
       return;
     }
     RunFiles files(options->common, options->output,

@@ -58,6 +58,7 @@ int run_command(int argc, char** argv) {
   if (!explain) {
     actions.push_back(weir::command::add_read(app));
     actions.push_back(weir::command::add_info(app));
+    actions.push_back(weir::command::add_validate(app));
     actions.push_back(weir::command::add_nodes(app));
     actions.push_back(weir::command::add_plugin_check(app));
     actions.push_back(weir::command::add_plugin_scan(app));
@@ -67,14 +68,15 @@ int run_command(int argc, char** argv) {
 
   const weir::command::StopOnSignal signals;
   try {
-    if (explained == "read" || explained == "info" || explained == "nodes" || explained == "plugin-check")
+    if (explained == "read" || explained == "info" || explained == "validate" || explained == "nodes" ||
+        explained == "plugin-check")
       throw weir::Error::usage("explain", explained,
                                "only graph files and convert have a plan to show: weir explain GRAPH.yaml");
     app.parse(static_cast<int>(arguments.size()), arguments.data());
     if (app.get_subcommands().empty())
       throw weir::Error::usage(
           "run", "weir",
-          "no command is named: convert, read, run, explain, nodes or info; weir --help says "
+          "no command is named: convert, read, run, explain, validate, nodes or info; weir --help says "
           "more");
     if (!explain && app.got_subcommand("explain"))
       throw weir::Error::usage("explain", "nothing",

@@ -109,6 +109,138 @@ def overviews_agree():
         checks.check(f"{resampling} overviews of {type_name}{' with nodata' if has_nodata else ''} are GDAL's", said)
 
 
+def levels_of(path):
+    """What GDAL sees of each level, from the full raster on."""
+    raster = gdal.Open(str(path))
+    levels = []
+    for level in range(raster.GetRasterBand(1).GetOverviewCount() + 1):
+        opened = raster if level == 0 else gdal.OpenEx(str(path), open_options=[f"OVERVIEW_LEVEL={level - 1}"])
+        levels.append(opened.ReadAsArray())
+    return levels
+
+
+def warned(path):
+    warnings, errors, _ = validate_cloud_optimized_geotiff.validate(str(path), full_check=True)
+    return [f"validator: {line}" for line in [*warnings, *errors]]
+
+
+def codecs_keep_or_stay_near():
+    """Each level against the one of an uncompressed COG. A level's error is that of one encoding, however many levels lie below: lerc
+    keeps its bound on all; jpeg and webp are as near on each as GDAL's COG driver is on the full raster at the same quality."""
+    rgb, grey = pixels_of("uint8", (300, 420), 3, False), pixels_of("uint8", (300, 420), 1, False)
+    numbers, floats = pixels_of("uint16", (300, 420), 2, True), pixels_of("float32", (300, 420), 1, False)
+    cases = [  # pixels, photometric, flags, largest error (None: as GDAL's own), what GDAL calls it
+        (rgb, 2, ["--compress", "jpeg", "--quality", "85"], None, "YCbCr JPEG"),
+        (grey, 1, ["--compress", "jpeg", "--quality", "60"], None, "JPEG"),
+        (rgb, 2, ["--compress", "webp", "--quality", "80"], None, "WEBP"),
+        (rgb, 2, ["--compress", "webp", "--lossless"], 0, "WEBP"),
+        (numbers, 1, ["--compress", "lerc", "--max-error", "3"], 3, "LERC"),
+        (floats, 1, ["--compress", "lerc", "--max-error", "0.25"], 0.25, "LERC"),
+        (floats, 1, ["--compress", "lerc_zstd"], 0, "LERC_ZSTD"),
+        (numbers, 1, ["--compress", "lzma"], 0, "LZMA"),
+        (rgb, 2, ["--compress", "packbits"], 0, "PACKBITS"),
+    ]
+    source, target, plain, peer = (checks.SCRATCH / name for name in ("source.tif", "cog.tif", "plain.tif", "peer.tif"))
+    for pixels, photometric, flags, most, named in cases:
+        name = f"COG {' '.join(flags)} of {pixels.dtype} x{pixels.shape[2]}"
+        plain_tiff.write(source, pixels, photometric=photometric)
+        common = ["--to", "cog", "--tile", "64", "--overwrite", "--quiet"]
+        checks.weir("convert", source, target, *common, *flags)
+        checks.weir("convert", source, plain, *common, "--compress", "none")
+        said = warned(target)
+        raster = gdal.Open(str(target))
+        if raster.GetMetadata("IMAGE_STRUCTURE").get("COMPRESSION") != named:
+            said.append(f"GDAL calls it {raster.GetMetadata('IMAGE_STRUCTURE')}")
+        if most is None:
+            quality = flags[flags.index("--quality") + 1]
+            gdal.Translate(str(peer), str(source), format="COG", creationOptions=[f"COMPRESS={flags[1].upper()}", f"QUALITY={quality}",
+                           "BLOCKSIZE=128", "RESAMPLING=AVERAGE"])
+            limit = numpy.abs(levels_of(peer)[0].astype(float) - levels_of(plain)[0]).mean()
+        for level, (seen, right) in enumerate(zip(levels_of(target), levels_of(plain), strict=True)):
+            error = numpy.abs(seen.astype(float) - right.astype(float))
+            if most is not None and error.max() > most:
+                said.append(f"level {level} is {error.max()} off")
+            if most is None and error.mean() > 1.5 * limit:
+                said.append(f"level {level} is {error.mean():.2f} off in the mean, GDAL's full raster {limit:.2f}")
+            if (most is None or most > 0) and error.max() == 0:
+                said.append(f"level {level} is not lossy at all")
+        checks.check(name, said)
+
+
+def contents_are_seen():
+    source, target = checks.SCRATCH / "source.tif", checks.SCRATCH / "cog.tif"
+
+    def converted(name, *flags):
+        checks.weir("convert", source, target, "--to", "cog", "--tile", "64", "--overwrite", "--quiet", *flags)
+        return gdal.Open(str(target)), warned(target)
+
+    pixels = pixels_of("uint16", (500, 400), 1, False)
+    pixels[:300, :] = 0
+    plain_tiff.write(source, pixels)
+    raster, said = converted("sparse", "--sparse", "--statistics", "--compress", "zstd")
+    band = raster.GetRasterBand(1)
+    for tile, is_there in [((0, 0), False), ((5, 3), False), ((0, 7), True)]:
+        if (band.GetMetadataItem(f"BLOCK_OFFSET_{tile[0]}_{tile[1]}", "TIFF") is not None) != is_there:
+            said.append(f"tile {tile} is {'missing' if is_there else 'there'}")
+    if not (raster.ReadAsArray() == pixels[:, :, 0]).all():
+        said.append("GDAL sees other pixels")
+    measured = [float(band.GetMetadataItem(f"STATISTICS_{what}")) for what in ("MINIMUM", "MAXIMUM", "MEAN", "STDDEV")]
+    right = [pixels.min(), pixels.max(), pixels.mean(), pixels.std()]
+    if not numpy.allclose(measured, right, rtol=1e-9):
+        said.append(f"statistics are {measured}, not {right}")
+    checks.check("a sparse COG with statistics is valid, and is what it was", said)
+
+    pixels = pixels_of("uint8", (300, 420), 1, False)
+    plain_tiff.write(source, pixels)
+    palette = gdal.ColorTable()
+    for index in range(256):
+        palette.SetColorEntry(index, (index, 255 - index, index // 2, 255))
+    painted = checks.SCRATCH / "painted.tif"
+    copy = gdal.GetDriverByName("GTiff").Create(str(painted), 420, 300, 1, gdal.GDT_Byte, ["PHOTOMETRIC=PALETTE"])
+    copy.GetRasterBand(1).SetColorTable(palette)
+    copy.GetRasterBand(1).WriteArray(pixels[:, :, 0])
+    del copy
+    painted.rename(source)
+    raster, said = converted("palette")
+    colours = raster.GetRasterBand(1).GetColorTable()
+    if colours is None or colours.GetColorEntry(7) != (7, 248, 3, 255):
+        said.append("GDAL sees no such colours")
+    for level, seen in enumerate(levels_of(target)):
+        if not (seen == pixels[:: 2**level, :: 2**level, 0]).all():
+            said.append(f"level {level} is not the nearest pixels")
+    checks.check("a COG of a palette has nearest overviews", said)
+
+    both = pixels_of("float32", (200, 150), 2, False)
+    numbers = (both[:, :, :1] + 1j * both[:, :, 1:]).astype("complex64")
+    plain_tiff.write(source, numbers)
+    raster, said = converted("complex")
+    if raster.GetRasterBand(1).DataType != gdal.GDT_CFloat32 or not (levels_of(target)[2] == numbers[::4, ::4, 0]).all():
+        said.append("GDAL sees other numbers")
+    checks.check("a COG of complex numbers has nearest overviews", said)
+
+    pixels = pixels_of("int16", (300, 420), 2, False)
+    plain_tiff.write(source, pixels)
+    turned, points = (500000, 10, 2, 4600000, 3, -20), [(0, 0, 10, 50), (420, 0, 11, 50.5), (0, 300, 10, 49)]
+    as_flag = [",".join(map(str, numbers)) for numbers in [turned, *points]]
+    places = [(["--geotransform", as_flag[0]], lambda raster: raster.GetGeoTransform() == turned),
+              ([word for point in as_flag[1:] for word in ("--gcp", point)],
+               lambda raster: [(p.GCPPixel, p.GCPLine, p.GCPX, p.GCPY) for p in raster.GetGCPs()] == points)]
+    for flags, is_right in places:
+        raster, said = converted("place", *flags, "--crs", "EPSG:32633", "--band", "2:name=depth,unit=m,scale=0.5,offset=-1", "--metadata",
+                                 "AREA=north")
+        band = raster.GetRasterBand(2)
+        described = band.GetDescription(), band.GetUnitType(), band.GetScale(), band.GetOffset(), raster.GetMetadataItem("AREA")
+        if described != ("depth", "m", 0.5, -1, "north"):
+            said.append("GDAL sees no such band")
+        if not is_right(raster):
+            said.append("GDAL sees another place")
+        if (raster.GetSpatialRef() or raster.GetGCPSpatialRef()).GetAuthorityCode(None) != "32633":
+            said.append("GDAL sees another CRS")
+        checks.check(f"a COG with {flags[0]} is valid, and lies there", said)
+
+
 validated()
 overviews_agree()
+codecs_keep_or_stay_near()
+contents_are_seen()
 checks.finish()

@@ -1,5 +1,6 @@
 // TIFF files of any content: looking around, opening, fetching and decoding give pixels or an Error, without a crash, a
-// hang or an allocation that the caller's bound does not cover. Images with their masks, overviews, pages by number.
+// hang or an allocation that the caller's bound does not cover. Images with their masks, overviews, pages by number. And
+// validating them throws nothing.
 // Seeds: the TIFF files of tests/data, and seeds/tiff_fuzz: files of several directories, made for this.
 #include <algorithm>
 #include <cstddef>
@@ -10,6 +11,7 @@
 #include <tuple>
 
 #include "framework/error.hpp"
+#include "nodes/tiff/cog_check.hpp"
 #include "nodes/tiff/open_tiff.hpp"
 #include "tests/memory_tiff.hpp"
 
@@ -58,5 +60,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     } catch (const Error&) {
     }
   }
+  check_cog(std::make_shared<const InputFile>("fuzz.tif", files), {}, files);
   return 0;
 }
