@@ -1,34 +1,21 @@
 #include "nodes/zarr/read_runs.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <numeric>
-#include <optional>
 
-#include "framework/error.hpp"
 #include "nodes/zarr/strided_copy.hpp"
 
 namespace weir {
-namespace {
-
-std::string named(const ZarrIndex& chunk) {
-  return fmt::format("chunk ({})", fmt::join(chunk, ", "));
-}
-
-}  // namespace
-
 std::string item_name(const FetchedRun& run) {
-  return run.chunks.empty() ? fmt::format("run {}", run.run) : named(run.chunks.front());
+  return run.chunks.empty() ? fmt::format("run {}", run.run) : chunk_name(run.chunks.front());
 }
 std::string item_name(const RunPart& part) {
-  return part.count == 0 ? item_name(*part.run) : named(part.run->chunks[part.first]);
+  return part.count == 0 ? item_name(*part.run) : chunk_name(part.run->chunks[part.first]);
 }
 
 std::uint64_t FetchRun::run_bytes(const ZarrLayout& layout, std::uint64_t chunks) {
-  return BufferPool::charge(chunks * layout.codec().max_encoded_bytes() +
-                            (layout.index() ? layout.index()->encoded_bytes() : 0));
+  return BufferPool::charge(chunk_room_bytes(layout, chunks));
 }
 
 FetchedRun FetchRun::operator()(const RunRequest& request, const Context& context) const {
@@ -36,118 +23,18 @@ FetchedRun FetchRun::operator()(const RunRequest& request, const Context& contex
   run.run = request.run;
   run.chunks = runs_->chunks_of(request.run);
   run.pieces.resize(run.chunks.size());
-  const ZarrLayout& layout = *array_->layout();
-  if (run.chunks.empty()) return run;
-  if (!layout.index()) {
-    fetch_objects(run, context);
-    return run;
-  }
-  const std::string key = array_->key(layout.object_of(run.chunks.front()));
-  if (runs_->is_whole_object(request.run) && fetch_whole(run, key, context)) return run;
-  const auto index = array_->indexes().get(array_->store(), key, context.stop());
-  if (!index->is_there()) refuse_missing(key);
-  if (index->is_there()) fetch_parts(run, key, *index, context);
-  return run;
-}
-
-void FetchRun::refuse_missing(const std::string& key) const {
-  if (array_->options().missing_is_error)
-    throw Error("read", fmt::format("{}: {}", array_->store().name(), key), "there is no such key");
-}
-
-/// False where the object is larger than its chunks can be: in-place updates leave unused room in it.
-bool FetchRun::fetch_whole(FetchedRun& run, const std::string& key, const Context& context) const {
-  const ZarrLayout& layout = *array_->layout();
-  run.data = context.buffer(layout.max_object_bytes());
-  const std::optional<std::uint64_t> bytes = array_->store().get(key, run.data.span(), context.stop());
-  if (!bytes) {
-    refuse_missing(key);
+  const auto room = [&](std::uint64_t bytes) {
     run.data.reset();
-    return true;
-  }
-  if (*bytes > run.data.size()) {
-    run.data.reset();
-    return false;
-  }
-  run.data.resize(*bytes);
-  const auto index =
-      array_->indexes().parse(run.data.span(), fmt::format("{}: {}", array_->store().name(), key));
-  array_->indexes().put(key, index);
-  for (std::size_t i = 0; i < run.chunks.size(); ++i) {
-    const ShardEntry& entry = index->entries[layout.number_in_object(run.chunks[i])];
-    if (!entry.is_empty()) run.pieces[i] = {entry.offset, entry.bytes, true};
-  }
-  return true;
-}
-
-// Ranges in the order of the object, merged across gaps that cost less than a request, as long as all fits into the bytes that
-// the run was given for the chunks alone.
-void FetchRun::fetch_parts(FetchedRun& run, const std::string& key, const ShardIndex& index,
-                           const Context& context) const {
-  const ZarrLayout& layout = *array_->layout();
-  struct Range {
-    std::uint64_t begin, end;
+    run.data = context.buffer(bytes);
+    return run.data.span();
   };
-  std::vector<std::size_t> order;
-  std::vector<const ShardEntry*> entries(run.chunks.size());
-  std::uint64_t data = 0;
-  for (std::size_t i = 0; i < run.chunks.size(); ++i) {
-    const ShardEntry& entry = index.entries[layout.number_in_object(run.chunks[i])];
-    if (entry.is_empty()) continue;
-    entries[i] = &entry;
-    order.push_back(i);
-    data += entry.bytes;
-  }
-  if (order.empty()) return;
-  std::ranges::sort(order, {}, [&](std::size_t i) { return entries[i]->offset; });
-  std::uint64_t room = run.chunks.size() * layout.codec().max_encoded_bytes() - data;
-  std::vector<Range> ranges;
-  std::uint64_t at = 0;
-  for (const std::size_t i : order) {
-    const ShardEntry& entry = *entries[i];
-    const std::uint64_t gap = ranges.empty() ? 0 : entry.offset - ranges.back().end;
-    if (!ranges.empty() && gap <= std::min(room, array_->store().gap_bytes())) {
-      room -= gap;
-      at += gap;
-    } else {
-      ranges.push_back({entry.offset, entry.offset});
-    }
-    ranges.back().end = entry.offset + entry.bytes;
-    run.pieces[i] = {at, entry.bytes, true};
-    at += entry.bytes;
-  }
-  run.data = context.buffer(at);
-  std::vector<ObjectRange> wanted;
-  at = 0;
-  for (const Range& range : ranges) {
-    wanted.push_back({range.begin, run.data.span().subspan(at, range.end - range.begin)});
-    at += range.end - range.begin;
-  }
-  if (!array_->store().get_ranges(key, wanted, context.stop()))
-    throw Error("read", fmt::format("{}: {}", array_->store().name(), key),
-                "it was there when its index was read, and is not any more");
-}
-
-void FetchRun::fetch_objects(FetchedRun& run, const Context& context) const {
-  const std::uint64_t most = array_->layout()->codec().max_encoded_bytes();
-  run.data = context.buffer(run.chunks.size() * most);
-  std::uint64_t at = 0;
-  for (std::size_t i = 0; i < run.chunks.size(); ++i) {
-    const std::string key = array_->key(run.chunks[i]);
-    const std::optional<std::uint64_t> bytes =
-        array_->store().get(key, run.data.span().subspan(at, most), context.stop());
-    if (!bytes) {
-      refuse_missing(key);
-      continue;
-    }
-    if (*bytes > most)
-      throw Error(
-          "read", fmt::format("{}: {}", array_->store().name(), key),
-          fmt::format("it has {} bytes, and {} is the most that its codecs make of a chunk", *bytes, most));
-    run.pieces[i] = {at, *bytes, true};
-    at += *bytes;
-  }
-  run.data.resize(at);
+  const std::uint64_t used = fetch_chunks(*array_, run.chunks, runs_->is_whole_object(request.run),
+                                          run.pieces, room, context.stop());
+  if (used > 0)
+    run.data.resize(used);
+  else
+    run.data.reset();
+  return run;
 }
 
 void SplitRun::operator()(const Item<FetchedRun>& run, Emit<RunPart>& emit) const {
@@ -179,19 +66,13 @@ DecodedPart DecodePart::operator()(const RunPart& part, Local& local, const Cont
   if (!codec.is_raw()) decoded.raw = context.buffer(part.count * codec.raw_bytes());
   for (std::size_t i = 0; i < part.count; ++i) {
     if (!pieces[i].is_there) continue;
-    try {
-      const auto encoded = run.data.span().subspan(pieces[i].offset, pieces[i].bytes);
-      if (!codec.is_raw()) {
-        local.decoder->decode(encoded, decoded.raw.span().subspan(i * codec.raw_bytes(), codec.raw_bytes()));
-      } else if (encoded.size() != codec.raw_bytes()) {
-        throw Error(
-            "decode", "a chunk",
-            fmt::format("it has {} bytes, and its elements take {}", encoded.size(), codec.raw_bytes()));
-      }
-    } catch (const Error& error) {
-      throw Error("decode", fmt::format("{} of {}", named(run.chunks[part.first + i]), array_->name()),
-                  error.reason());
-    }
+    const ZarrIndex& chunk = run.chunks[part.first + i];
+    const auto encoded = run.data.span().subspan(pieces[i].offset, pieces[i].bytes);
+    if (codec.is_raw())
+      check_raw_chunk(*array_, chunk, encoded);
+    else
+      decode_chunk(*array_, chunk, *local.decoder, encoded,
+                   decoded.raw.span().subspan(i * codec.raw_bytes(), codec.raw_bytes()));
   }
   return decoded;
 }

@@ -10,6 +10,7 @@
 #include "framework/context.hpp"
 #include "framework/item.hpp"
 #include "nodes/zarr/chunk_runs.hpp"
+#include "nodes/zarr/stored_chunks.hpp"
 #include "nodes/zarr/zarr_array.hpp"
 
 // The nodes that read an array: runs of chunks are fetched, decoded part by part, and scattered.
@@ -28,13 +29,10 @@ inline std::string item_name(const RunRequest& request) {
 
 /// The stored bytes of a run's chunks.
 struct FetchedRun {
-  struct Piece {
-    std::uint64_t offset = 0, bytes = 0;  ///< in `data`
-    bool is_there = false;                ///< else the chunk is all fill
-  };
+  using Piece = StoredPiece;
   std::uint64_t run = 0;
   std::vector<ZarrIndex> chunks;
-  std::vector<Piece> pieces;  ///< one per chunk
+  std::vector<Piece> pieces;  ///< one per chunk, in `data`
   Buffer data;
 };
 inline std::uint64_t payload_bytes(const FetchedRun& run) {
@@ -69,8 +67,7 @@ inline std::string item_name(const DecodedPart& part) {
   return item_name(part.part);
 }
 
-/// Gets the stored chunks of a run; for the I/O lane. A shard that is wanted whole is one request, index and all; else its index
-/// is one (kept by the array), and chunks that lie near each other are one.
+/// Gets the stored chunks of a run, as fetch_chunks does; for the I/O lane.
 class FetchRun {
  public:
   FetchRun(std::shared_ptr<const ZarrArray> array, std::shared_ptr<const ChunkRuns> runs)
@@ -80,12 +77,6 @@ class FetchRun {
   static std::uint64_t run_bytes(const ZarrLayout& layout, std::uint64_t chunks);
 
  private:
-  bool fetch_whole(FetchedRun& run, const std::string& key, const Context& context) const;
-  void fetch_parts(FetchedRun& run, const std::string& key, const ShardIndex& index,
-                   const Context& context) const;
-  void fetch_objects(FetchedRun& run, const Context& context) const;
-  void refuse_missing(const std::string& key) const;
-
   std::shared_ptr<const ZarrArray> array_;
   std::shared_ptr<const ChunkRuns> runs_;
 };

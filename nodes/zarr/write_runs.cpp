@@ -1,7 +1,6 @@
 #include "nodes/zarr/write_runs.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cassert>
@@ -9,19 +8,12 @@
 #include <utility>
 
 #include "framework/error.hpp"
+#include "nodes/zarr/stored_chunks.hpp"
 #include "nodes/zarr/strided_copy.hpp"
 
 namespace weir {
-namespace {
-
-std::string named(const ZarrIndex& chunk) {
-  return fmt::format("chunk ({})", fmt::join(chunk, ", "));
-}
-
-}  // namespace
-
 std::string item_name(const ClaimedRun& run) {
-  return run.chunks.empty() ? fmt::format("run {}", run.run) : named(run.chunks.front());
+  return run.chunks.empty() ? fmt::format("run {}", run.run) : chunk_name(run.chunks.front());
 }
 
 // Planning -----------------------------------------------------------------------------------------------------------
@@ -208,11 +200,7 @@ MergedRun MergeRun::operator()(ExistingRun&& run, Local& local, const Context& c
     const std::span<std::byte> raw = merged.raw.span().subspan(at, codec.raw_bytes());
     const ChunkPart part = part_of(layout, runs_->selection(), chunk);
     if (piece.has_old) {
-      try {
-        local.decoder->decode(run.data.span().subspan(piece.offset, piece.bytes), raw);
-      } catch (const Error& error) {
-        throw Error("decode", fmt::format("{} of {}", named(chunk), array_->name()), error.reason());
-      }
+      decode_chunk(*array_, chunk, *local.decoder, run.data.span().subspan(piece.offset, piece.bytes), raw);
     } else if (!part.covers_chunk) {
       fill_chunk(codec.layout(), raw, layout.fill());
     }

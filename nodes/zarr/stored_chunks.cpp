@@ -1,0 +1,160 @@
+#include "nodes/zarr/stored_chunks.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "framework/error.hpp"
+
+namespace weir {
+namespace {
+
+std::string named(const ZarrArray& array, const std::string& key) {
+  return fmt::format("{}: {}", array.store().name(), key);
+}
+
+void refuse_missing(const ZarrArray& array, const std::string& key) {
+  if (array.options().missing_is_error) throw Error("read", named(array, key), "there is no such key");
+}
+
+Error broken(const ZarrArray& array, const ZarrIndex& chunk, const std::string& reason) {
+  return {"decode", fmt::format("{} of {}", chunk_name(chunk), array.name()), reason};
+}
+
+/// Nothing where the object is larger than its chunks can be: in-place updates leave unused room in it.
+std::optional<std::uint64_t> fetch_whole(const ZarrArray& array, std::span<const ZarrIndex> chunks,
+                                         const std::string& key, std::span<StoredPiece> pieces,
+                                         const ChunkRoom& room, const std::stop_token& stop) {
+  const ZarrLayout& layout = *array.layout();
+  const std::span<std::byte> out = room(layout.max_object_bytes());
+  const std::optional<std::uint64_t> bytes = array.store().get(key, out, stop);
+  if (!bytes) {
+    refuse_missing(array, key);
+    return 0;
+  }
+  if (*bytes > out.size()) return std::nullopt;
+  const auto index = array.indexes().parse(out.first(*bytes), named(array, key));
+  array.indexes().put(key, index);
+  for (std::size_t i = 0; i < chunks.size(); ++i) {
+    const ShardEntry& entry = index->entries[layout.number_in_object(chunks[i])];
+    if (!entry.is_empty()) pieces[i] = {entry.offset, entry.bytes, true};
+  }
+  return *bytes;
+}
+
+// Ranges in the order of the object, merged across gaps that cost less than a request, as long as all fits into the bytes that
+// there are for the chunks alone.
+std::uint64_t fetch_parts(const ZarrArray& array, std::span<const ZarrIndex> chunks, const std::string& key,
+                          const ShardIndex& index, std::span<StoredPiece> pieces, const ChunkRoom& room,
+                          const std::stop_token& stop) {
+  const ZarrLayout& layout = *array.layout();
+  struct Range {
+    std::uint64_t begin, end;
+  };
+  std::vector<std::size_t> order;
+  std::vector<const ShardEntry*> entries(chunks.size());
+  std::uint64_t data = 0;
+  for (std::size_t i = 0; i < chunks.size(); ++i) {
+    const ShardEntry& entry = index.entries[layout.number_in_object(chunks[i])];
+    if (entry.is_empty()) continue;
+    entries[i] = &entry;
+    order.push_back(i);
+    data += entry.bytes;
+  }
+  if (order.empty()) return 0;
+  std::ranges::sort(order, {}, [&](std::size_t i) { return entries[i]->offset; });
+  std::uint64_t spare = chunks.size() * layout.codec().max_encoded_bytes() - data;
+  std::vector<Range> ranges;
+  std::uint64_t used = 0;
+  for (const std::size_t i : order) {
+    const ShardEntry& entry = *entries[i];
+    const std::uint64_t gap = ranges.empty() ? 0 : entry.offset - ranges.back().end;
+    if (!ranges.empty() && gap <= std::min(spare, array.store().gap_bytes())) {
+      spare -= gap;
+      used += gap;
+    } else {
+      ranges.push_back({entry.offset, entry.offset});
+    }
+    ranges.back().end = entry.offset + entry.bytes;
+    pieces[i] = {used, entry.bytes, true};
+    used += entry.bytes;
+  }
+  std::span<std::byte> out = room(used);
+  std::vector<ObjectRange> wanted;
+  for (const Range& range : ranges) {
+    wanted.push_back({range.begin, out.first(range.end - range.begin)});
+    out = out.subspan(range.end - range.begin);
+  }
+  if (!array.store().get_ranges(key, wanted, stop))
+    throw Error("read", named(array, key), "it was there when its index was read, and is not any more");
+  return used;
+}
+
+std::uint64_t fetch_objects(const ZarrArray& array, std::span<const ZarrIndex> chunks,
+                            std::span<StoredPiece> pieces, const ChunkRoom& room,
+                            const std::stop_token& stop) {
+  const std::uint64_t most = array.layout()->codec().max_encoded_bytes();
+  const std::span<std::byte> out = room(chunks.size() * most);
+  std::uint64_t used = 0;
+  for (std::size_t i = 0; i < chunks.size(); ++i) {
+    const std::string key = array.key(chunks[i]);
+    const std::optional<std::uint64_t> bytes = array.store().get(key, out.subspan(used, most), stop);
+    if (!bytes) {
+      refuse_missing(array, key);
+      continue;
+    }
+    if (*bytes > most)
+      throw Error(
+          "read", named(array, key),
+          fmt::format("it has {} bytes, and {} is the most that its codecs make of a chunk", *bytes, most));
+    pieces[i] = {used, *bytes, true};
+    used += *bytes;
+  }
+  return used;
+}
+
+}  // namespace
+
+std::string chunk_name(const ZarrIndex& chunk) {
+  return fmt::format("chunk ({})", fmt::join(chunk, ", "));
+}
+
+std::uint64_t chunk_room_bytes(const ZarrLayout& layout, std::uint64_t chunks) {
+  return chunks * layout.codec().max_encoded_bytes() + (layout.index() ? layout.index()->encoded_bytes() : 0);
+}
+
+std::uint64_t fetch_chunks(const ZarrArray& array, std::span<const ZarrIndex> chunks, bool is_whole_object,
+                           std::span<StoredPiece> pieces, const ChunkRoom& room,
+                           const std::stop_token& stop) {
+  if (chunks.empty()) return 0;
+  const ZarrLayout& layout = *array.layout();
+  if (!layout.index()) return fetch_objects(array, chunks, pieces, room, stop);
+  const std::string key = array.key(layout.object_of(chunks.front()));
+  if (is_whole_object)
+    if (const auto used = fetch_whole(array, chunks, key, pieces, room, stop)) return *used;
+  const auto index = array.indexes().get(array.store(), key, stop);
+  if (index->is_there()) return fetch_parts(array, chunks, key, *index, pieces, room, stop);
+  refuse_missing(array, key);
+  return 0;
+}
+
+void decode_chunk(const ZarrArray& array, const ZarrIndex& chunk, ZarrDecoder& decoder,
+                  std::span<const std::byte> encoded, std::span<std::byte> raw) {
+  try {
+    decoder.decode(encoded, raw);
+  } catch (const Error& error) {
+    throw broken(array, chunk, error.reason());
+  }
+}
+
+void check_raw_chunk(const ZarrArray& array, const ZarrIndex& chunk, std::span<const std::byte> stored) {
+  const std::uint64_t bytes = array.layout()->codec().raw_bytes();
+  if (stored.size() != bytes)
+    throw broken(array, chunk,
+                 fmt::format("it has {} bytes, and its elements take {}", stored.size(), bytes));
+}
+
+}  // namespace weir

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <stop_token>
+#include <string>
+
+#include "nodes/zarr/zarr_array.hpp"
+
+// Chunks as a store has them: what every way of reading an array does.
+
+namespace weir {
+
+std::string chunk_name(const ZarrIndex& chunk);  ///< "chunk (1, 2)"
+
+/// Where the stored bytes of a chunk lie among those that were fetched.
+struct StoredPiece {
+  std::uint64_t offset = 0, bytes = 0;
+  bool is_there = false;  ///< else the chunk is all fill
+};
+
+/// Gives memory of that many bytes, in place of what it gave before.
+using ChunkRoom = std::function<std::span<std::byte>(std::uint64_t bytes)>;
+
+/// The most bytes that fetch_chunks asks its room for.
+std::uint64_t chunk_room_bytes(const ZarrLayout& layout, std::uint64_t chunks);
+
+/// Gets the stored bytes of chunks (of one shard, where there are shards) into `room`, and says where each of them is. Returns how many
+/// bytes of the room are used; it is not asked where nothing is stored. A shard of which all chunks are wanted (`is_whole_object`:
+/// room for all of its chunks, those outside of the array too) is one request, index and all; else its index is one, which the array
+/// keeps, and chunks that lie near each other are one. Waits. Throws Error.
+std::uint64_t fetch_chunks(const ZarrArray& array, std::span<const ZarrIndex> chunks, bool is_whole_object,
+                           std::span<StoredPiece> pieces, const ChunkRoom& room, const std::stop_token& stop);
+
+/// Undoes the codecs; an Error names the chunk and the array.
+void decode_chunk(const ZarrArray& array, const ZarrIndex& chunk, ZarrDecoder& decoder,
+                  std::span<const std::byte> encoded, std::span<std::byte> raw);
+/// Of an array whose chunks are stored raw: throws where this one has not the bytes of its elements.
+void check_raw_chunk(const ZarrArray& array, const ZarrIndex& chunk, std::span<const std::byte> stored);
+
+}  // namespace weir
