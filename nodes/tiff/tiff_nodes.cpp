@@ -11,6 +11,7 @@
 #include "nodes/raster/metadata.hpp"
 #include "nodes/raster/raster_nodes.hpp"
 #include "nodes/raster/window_source.hpp"
+#include "nodes/stores/http_parameters.hpp"
 #include "nodes/tiff/open_tiff.hpp"
 #include "nodes/tiff/write_tiff.hpp"
 
@@ -128,26 +129,8 @@ NodeType read_tiff_node_type(const std::vector<std::shared_ptr<const CustomCodec
        .type = ParameterType::flag,
        .help = "float16 samples stay float16; else they become float32",
        .default_value = "false"},
-      {.name = "timeout",
-       .type = ParameterType::number,
-       .help = "of a URL: the longest time that the server may be silent",
-       .default_value = "30",
-       .unit = "seconds",
-       .least = 0.001,
-       .most = 86400},
-      {.name = "retries",
-       .type = ParameterType::integer,
-       .help = "of a URL: how often a request is repeated that met a busy server or broke",
-       .default_value = "6",
-       .least = 0,
-       .most = 1000},
-      {.name = "requests",
-       .type = ParameterType::integer,
-       .help = "of a URL: requests in flight at once",
-       .default_value = "16",
-       .least = 1,
-       .most = 1024},
   };
+  std::ranges::move(http_parameters(), std::back_inserter(type.parameters));
   return source_node_type(
       std::move(type),
       [codecs](const Parameters& parameters, const GraphSetup& setup) -> std::shared_ptr<const ChunkSource> {
@@ -160,9 +143,7 @@ NodeType read_tiff_node_type(const std::vector<std::shared_ptr<const CustomCodec
         options.with_mask = parameters.flag("mask");
         options.max_chunk_bytes = parameters.bytes("max_chunk");
         if (parameters.has("max_fetch")) options.max_fetched_bytes = parameters.bytes("max_fetch");
-        options.http.timeout = seconds_of(parameters.number("timeout"));
-        options.http.retries = static_cast<unsigned>(parameters.integer("retries"));
-        options.http.requests = static_cast<unsigned>(parameters.integer("requests"));
+        options.http = http_options(parameters);
         options.part = [&](const RasterInfo& whole) {
           return part_window(whole, parameters.has("window") ? parameters.text("window") : "",
                              parameters.has("bbox") ? parameters.text("bbox") : "");
