@@ -6,6 +6,7 @@
 #include "nodes/raster/metadata.hpp"
 #include "nodes/stores/url.hpp"
 #include "nodes/tiff/tiff_nodes.hpp"
+#include "pipelines/command/zarr_input.hpp"
 
 namespace weir::command {
 namespace {
@@ -35,8 +36,27 @@ void set_view(GraphNode& node, const InputOptions& input) {
   if (input.unscale) set(node, "unscale", "true");
 }
 
+/// How it is read where it is a URL.
+void set_http(GraphNode& node, const InputOptions& input) {
+  if (input.http.timeout) set(node, "timeout", fmt::format("{}", *input.http.timeout));
+  if (input.http.retries) set(node, "retries", std::to_string(*input.http.retries));
+  if (input.http.requests) set(node, "requests", std::to_string(*input.http.requests));
+}
+
 /// The node "in": its stages plan, fetch and decode are nodes of their own in the ready commands.
 GraphNode source_of(const InputOptions& input, const std::string& spool = "auto") {
+  if (is_zarr(input.path)) {
+    GraphNode node = node_of("in", "read_zarr");
+    set(node, "path", input.path);
+    if (input.axes != "auto") set(node, "axes", input.axes);
+    if (input.overview > 0) set(node, "overview", std::to_string(input.overview));
+    if (!input.max_chunk.empty()) set(node, "max_chunk", input.max_chunk);
+    if (!input.chunk.empty()) set(node, "chunk", input.chunk);
+    set_view(node, input);
+    set_http(node, input);
+    if (spool != "auto") set(node, "spool", spool);
+    return node;
+  }
   if (!input.path.starts_with("terrain:")) {
     GraphNode node = node_of("in", "read_tiff");
     set(node, "path", input.path);
@@ -47,9 +67,7 @@ GraphNode source_of(const InputOptions& input, const std::string& spool = "auto"
     if (!input.max_fetch.empty()) set(node, "max_fetch", input.max_fetch);
     if (!input.chunk.empty()) set(node, "chunk", input.chunk);
     set_view(node, input);
-    if (input.http.timeout) set(node, "timeout", fmt::format("{}", *input.http.timeout));
-    if (input.http.retries) set(node, "retries", std::to_string(*input.http.retries));
-    if (input.http.requests) set(node, "requests", std::to_string(*input.http.requests));
+    set_http(node, input);
     if (spool != "auto") set(node, "spool", spool);
     return node;
   }
@@ -115,6 +133,7 @@ void set_concurrency(GraphFile& graph, const std::map<std::string, unsigned>& co
   for (const auto& [name, number] : concurrency) {
     const bool is_reading = name == "plan" || name == "fetch" || name == "decode";
     const auto is_stage_of = [&](const GraphNode& node) {
+      if (node.type.text == "write_zarr") return name == "encode" || name == "store";
       return node.type.text == cog.name ? has_stage(cog, name) : is_reading && node.name.text == "in";
     };
     bool found = false;
@@ -186,6 +205,31 @@ GraphFile cog_as_graph(const InputOptions& input, const std::string& output, con
   if (options.packing != CogPacking::automatic) set(cog, "pack", std::string(name_of(options.packing)));
   set_encoding(cog, options);
   graph.nodes = {source_of(input, options.spool), node_of("assemble", "assemble_bands", "in"), cut, cog};
+  set_concurrency(graph, options.concurrency);
+  return graph;
+}
+
+GraphFile zarr_as_graph(const InputOptions& input, const ZarrConversion& conversion, const Size& chunk,
+                        const CommonOptions& common) {
+  GraphFile graph =
+      graph_of(common, fmt::format("weir convert {} {}", shown_path(input.path), conversion.path));
+  const WriteGeotiffOptions& options = conversion.common;
+  GraphNode cut = node_of("cut", "cut_tiles", "assemble");
+  set(cut, "tile", fmt::format("{}x{}", chunk.height, chunk.width));
+  if (!conversion.interleaved) set(cut, "interleave", "band");
+  GraphNode zarr = node_of("zarr", "write_zarr", "cut");
+  set(zarr, "path", conversion.path);
+  if (conversion.flags.format) set(zarr, "format", std::to_string(*conversion.flags.format));
+  if (!conversion.flags.shard.empty()) set(zarr, "shard", conversion.flags.shard);
+  if (conversion.compress != "auto") set(zarr, "codec", conversion.compress);
+  if (options.codec.level) set(zarr, "level", std::to_string(*options.codec.level));
+  if (options.nodata) set(zarr, "nodata", *options.nodata);
+  if (const std::string lines = metadata_lines(options.metadata); !lines.empty())
+    set(zarr, "metadata", lines);
+  if (const std::string lines = band_lines(options.metadata); !lines.empty()) set(zarr, "bands", lines);
+  if (options.overwrite) set(zarr, "overwrite", "true");
+  for (const auto& [name, value] : to_parameters(options.georeferencing)) set(zarr, name, value);
+  graph.nodes = {source_of(input, options.spool), node_of("assemble", "assemble_bands", "in"), cut, zarr};
   set_concurrency(graph, options.concurrency);
   return graph;
 }

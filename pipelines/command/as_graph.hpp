@@ -4,6 +4,7 @@
 
 #include "framework/graph_file.hpp"
 #include "pipelines/command/options.hpp"
+#include "pipelines/command/zarr_output.hpp"
 #include "pipelines/write_cog.hpp"
 #include "pipelines/write_geotiff.hpp"
 
@@ -15,5 +16,9 @@ GraphFile convert_as_graph(const InputOptions& input, const std::string& output,
 GraphFile cog_as_graph(const InputOptions& input, const std::string& output, const WriteCogOptions& options,
                        const CommonOptions& common);
 GraphFile read_as_graph(const InputOptions& input, const std::string& output, const CommonOptions& common);
+
+/// weir convert to Zarr; `chunk` in pixels.
+GraphFile zarr_as_graph(const InputOptions& input, const ZarrConversion& conversion, const Size& chunk,
+                        const CommonOptions& common);
 
 }  // namespace weir::command

@@ -13,6 +13,8 @@
 #include "pipelines/command/help.hpp"
 #include "pipelines/command/options.hpp"
 #include "pipelines/command/place_options.hpp"
+#include "pipelines/command/zarr_input.hpp"
+#include "pipelines/command/zarr_output.hpp"
 #include "pipelines/write_cog.hpp"
 #include "pipelines/write_geotiff.hpp"
 
@@ -22,12 +24,13 @@ namespace {
 struct ConvertOptions {
   InputOptions input;
   CommonOptions common;
-  std::string output, compress = "deflate", engine = "auto", predictor = "auto", tile = "auto",
-                      to = "geotiff", bigtiff = "auto", interleave = "pixel";
+  std::string output, compress = "auto", engine = "auto", predictor = "auto", tile = "auto", to = "auto",
+                      bigtiff = "auto", interleave = "auto";
   std::string nodata, spool = "auto";
   std::vector<std::string> metadata, bands;
   PlaceOptions place;
   CogFlags cog;
+  ZarrFlags zarr;
   std::optional<int> level, quality;
   std::optional<double> max_error;
   bool lossless = false;
@@ -41,6 +44,12 @@ Predictor parse_predictor(const std::string& text) {
   return Predictor::floating_point;
 }
 
+/// What is to be written: "geotiff", "cog", "zarr".
+std::string format_of(const ConvertOptions& options) {
+  if (options.to != "auto") return options.to;
+  return is_zarr(options.output) ? "zarr" : "geotiff";
+}
+
 /// A GeoTIFF called map.png would only confuse.
 void check_name(const std::string& path) {
   std::string ending = std::filesystem::path(path).extension().string();
@@ -48,19 +57,24 @@ void check_name(const std::string& path) {
                  [](unsigned char c) { return std::tolower(c); });
   for (const char* other : {".zarr", ".nc", ".png", ".jpg", ".jpeg", ".vrt", ".jp2", ".hdf", ".h5", ".npy"})
     if (ending == other)
-      throw Error::usage("write", path, "convert writes GeoTIFF: give the output a name that ends in .tif");
+      throw Error::usage("write", path, "it is to be a GeoTIFF: give it a name that ends in .tif");
 }
 
 WriteGeotiffOptions write_options(const ConvertOptions& options) {
   WriteGeotiffOptions write;
   // GDAL's COG driver has 512, too: fewer, larger requests.
-  const std::string usual = options.to == "cog" ? "512" : "256";
+  const std::string format = format_of(options), usual = format == "cog" ? "512" : "256";
   const Size tile = parse_size("--tile", options.tile == "auto" ? usual : options.tile);
   write.tile_height = tile.height;
   write.tile_width = tile.width;
   if (options.strip > 0) write.strip_rows = options.strip;
   write.planar_separate = options.interleave == "band";
-  write.codec = *codec_spec_named(options.compress);
+  if (format != "zarr") {
+    const std::string name = options.compress == "auto" ? "deflate" : options.compress;
+    const std::optional<CodecSpec> codec = codec_spec_named(name);
+    if (!codec) throw Error::usage("use", "--compress " + name, "TIFF files have no such codec");
+    write.codec = *codec;
+  }
   write.codec.level = options.level;
   write.codec.quality = options.quality;
   write.codec.lossless = options.lossless;
@@ -89,6 +103,23 @@ WriteGeotiffOptions write_options(const ConvertOptions& options) {
   return write;
 }
 
+/// Throws where an option is given that Zarr has not, or the output is called a TIFF file.
+void require_zarr_options(const ConvertOptions& options) {
+  if (options.output.ends_with(".tif") || options.output.ends_with(".tiff"))
+    throw Error::usage("write", options.output, "it is to be Zarr: give it a name that ends in .zarr");
+  for (const auto& [option, is_given] : {std::pair("--strip", options.strip > 0),
+                                         {"--quality", options.quality.has_value()},
+                                         {"--lossless", options.lossless},
+                                         {"--max-error", options.max_error.has_value()},
+                                         {"--deflate-engine", options.engine != "auto"},
+                                         {"--predictor", options.predictor != "auto"},
+                                         {"--bigtiff", options.bigtiff != "auto"},
+                                         {"--statistics", options.statistics},
+                                         {"--recompress", options.recompress},
+                                         {"--sparse", options.sparse}})
+    if (is_given) throw Error::usage("use", option, "it is for TIFF files");
+}
+
 /// Plans, and either explains or runs. `Write`: GeotiffWrite or CogWrite.
 template <class Write>
 std::optional<RunReport> carry_out(Write& write, const ConvertOptions& options, bool explain,
@@ -104,25 +135,30 @@ Action add_convert(CLI::App& app, bool explain) {
   auto options = std::make_shared<ConvertOptions>();
   CLI::App* convert =
       app.add_subcommand("convert", explain ? "Show the plan of a conversion"
-                                            : "Stream a raster to a GeoTIFF in bounded memory");
+                                            : "Stream a raster to GeoTIFF, COG or Zarr in bounded memory");
   options->input.add_to(*convert);
   convert->add_flag("--no-mask", options->input.no_mask, "Leave the input's mask aside");
-  convert->add_option("OUT", options->output, "The GeoTIFF to write")->required();
+  convert->add_option("OUT", options->output, "The GeoTIFF, or OUT.zarr[/ARRAY], to write")->required();
   const auto choice = [&](const std::string& name, std::string& value, const std::string& help,
                           const std::string& placeholder, std::vector<std::string> allowed) {
     convert->add_option(name, value, help)
         ->option_text(placeholder)
         ->check(CLI::IsMember(std::move(allowed)));
   };
-  choice("--to", options->to, "geotiff, or cog: one with overviews (default: geotiff)", "F",
-         {"geotiff", "cog"});
+  choice("--to", options->to,
+         "geotiff, cog: one with overviews, or zarr (default: zarr for OUT.zarr, else geotiff)", "F",
+         {"auto", "geotiff", "cog", "zarr"});
+  std::vector<std::string> codecs = codec_names();
+  codecs.insert(codecs.end(), {"auto", "gzip", "blosc"});
   choice("--compress", options->compress,
          "none, deflate, zstd, lzw, lzma, packbits, lerc, lerc_deflate, lerc_zstd, webp or jpeg (default: "
-         "deflate)",
-         "C", codec_names());
+         "deflate); Zarr: none, zstd, gzip or blosc (default: zstd)",
+         "C", std::move(codecs));
   convert
-      ->add_option("--level", options->level,
-                   "deflate 1-12, zstd and lerc_zstd 1-22, lerc_deflate 1-9, lzma 0-9 (default: the codec's)")
+      ->add_option(
+          "--level", options->level,
+          "deflate 1-12, zstd and lerc_zstd 1-22, lerc_deflate 1-9, lzma, gzip and blosc 0-9 (default: the "
+          "codec's)")
       ->option_text("N");
   convert
       ->add_option("--quality", options->quality,
@@ -138,14 +174,16 @@ Action add_convert(CLI::App& app, bool explain) {
   choice("--predictor", options->predictor, "auto, 1/none, 2/horizontal, 3/float", "P",
          {"auto", "1", "none", "2", "horizontal", "3", "float"});
   auto* tile = convert->add_option("--tile", options->tile,
-                                   "Tile size: N or HEIGHTxWIDTH, multiples of 16 (default: 256; COG: 512)");
+                                   "Tile size: N or HEIGHTxWIDTH, multiples of 16 (default: 256; COG: 512); "
+                                   "Zarr: chunk size (default: 512)");
   tile->option_text("N");
   convert->add_option("--strip", options->strip, "Strips of this many rows instead of tiles")
       ->option_text("ROWS")
       ->check(CLI::Range(1U, std::numeric_limits<std::uint32_t>::max()))
       ->excludes(tile);
-  choice("--interleave", options->interleave, "pixel, or band for one plane per sample", "I",
-         {"pixel", "band"});
+  choice("--interleave", options->interleave,
+         "pixel, or band for one plane per sample (default: pixel; Zarr: band)", "I",
+         {"auto", "pixel", "band"});
   convert->add_option("--nodata", options->nodata, "Nodata value to store, a number or nan; NaN becomes it")
       ->option_text("V");
   convert->add_option("--metadata", options->metadata, "Add or replace an item of GDAL_METADATA; repeatable")
@@ -165,6 +203,7 @@ Action add_convert(CLI::App& app, bool explain) {
                     "Measure each band on the way: extremes, mean, deviation in GDAL_METADATA");
   choice("--bigtiff", options->bigtiff, "auto, yes or no", "B", {"auto", "yes", "no"});
   options->cog.add_to(*convert);
+  options->zarr.add_to(*convert);
   options->place.add_to(*convert);
   convert->add_flag("--recompress", options->recompress,
                     "Encode anew, also where the input's tiles fit and could pass through as they are");
@@ -173,19 +212,30 @@ Action add_convert(CLI::App& app, bool explain) {
     convert->add_flag("--print-graph", options->print_graph,
                       "Print this as a graph file for weir run, and do nothing");
   if (explain) convert->add_flag("--dot", options->dot, "Print the graph in the DOT language");
-  keep_in_short_help(*convert, {"--to",       "--overviews",  "--resampling", "--window",      "--bbox",
-                                "--overview", "--samples",    "--type",       "--compress",    "--level",
-                                "--quality",  "--predictor",  "--tile",       "--strip",       "--nodata",
-                                "--sparse",   "--statistics", "--crs",        "--memory",      "--threads",
-                                "--report",   "--overwrite",  "--quiet",      "--print-graph", "--dot"});
+  keep_in_short_help(
+      *convert,
+      {"--to",      "--overviews", "--resampling", "--window",      "--bbox",    "--shard",     "--overview",
+       "--samples", "--type",      "--compress",   "--level",       "--quality", "--predictor", "--tile",
+       "--strip",   "--nodata",    "--sparse",     "--statistics",  "--crs",     "--memory",    "--threads",
+       "--report",  "--overwrite", "--quiet",      "--print-graph", "--dot"});
   return [options, convert, explain](const std::stop_token& stop) {
     if (!convert->parsed()) return;
-    check_name(options->output);
+    const std::string format = format_of(*options);
+    const bool is_cog = format == "cog", to_zarr = format == "zarr";
+    if (!to_zarr) check_name(options->output);
     // Pixels without data get the new value where pixels are computed anyway; else it is only written down.
     if (options->input.converts()) options->input.nodata = options->nodata;
     WriteGeotiffOptions write_as = write_options(*options);
-    const bool is_cog = options->to == "cog";
     if (!is_cog) options->cog.require_none();
+    if (!to_zarr) options->zarr.require_none();
+    if (to_zarr) require_zarr_options(*options);
+    ZarrConversion zarr{options->output, options->compress, options->tile, options->interleave == "pixel",
+                        write_as,        options->zarr,     explain,       options->dot};
+    if (options->print_graph && to_zarr) {
+      const Size chunk = chunk_of(options->input.open()->info(), zarr);
+      fmt::print("{}", to_yaml(zarr_as_graph(options->input, zarr, chunk, options->common)));
+      return;
+    }
     if (options->print_graph) {
       fmt::print("{}", to_yaml(is_cog ? cog_as_graph(options->input, options->output,
                                                      options->cog.options(write_as), options->common)
@@ -196,6 +246,7 @@ Action add_convert(CLI::App& app, bool explain) {
     RunFiles files(options->common, options->output,
                    fmt::format("weir convert {} {}", shown_path(options->input.path), options->output));
     write_as.graph.recording = files.recording();
+    zarr.common.graph.recording = files.recording();
     const std::shared_ptr<const ChunkSource> source = options->input.open();
     RunOptions run;
     run.stop = stop;
@@ -204,7 +255,9 @@ Action add_convert(CLI::App& app, bool explain) {
         files.on_failure([&](const std::string& item) { return options->input.repeat_of(*source, item); });
     std::optional<RunReport> report;
     std::optional<std::uint64_t> passed_tiles;
-    if (is_cog) {
+    if (to_zarr) {
+      report = convert_to_zarr(source, zarr, run);
+    } else if (is_cog) {
       CogWrite write(source, options->output, options->cog.options(write_as));
       report = carry_out(write, *options, explain, run);
     } else {

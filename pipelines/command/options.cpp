@@ -18,6 +18,7 @@
 #include "nodes/raster/window_source.hpp"
 #include "nodes/stores/url.hpp"
 #include "nodes/tiff/open_tiff.hpp"
+#include "pipelines/command/zarr_input.hpp"
 
 namespace weir::command {
 namespace {
@@ -130,7 +131,8 @@ ProgressStyle CommonOptions::progress_style() const {
 
 void InputOptions::add_to(CLI::App& app) {
   app.add_option("IN", path,
-                 "A TIFF file or its URL, or terrain:WIDTHxHEIGHT[:TYPE] for a made-up\nelevation model")
+                 "A TIFF file or its URL, PATH.zarr[/ARRAY], or terrain:WIDTHxHEIGHT[:TYPE]\nfor a made-up "
+                 "elevation model")
       ->required();
   auto* part = app.add_option("--window", window, "Only this part, in pixels")->option_text("X,Y,W,H");
   app.add_option("--bbox", bbox, "Only the pixels that touch this box of the raster's CRS")
@@ -140,6 +142,9 @@ void InputOptions::add_to(CLI::App& app) {
                  "Read in chunks of N or HEIGHTxWIDTH pixels (default: what the input stores)")
       ->option_text("N");
   app.add_option("--directory", directory, "Which image of a file with several, from 0")->option_text("N");
+  app.add_option("--axes", axes,
+                 "Zarr: what its axes are; y,x, band,y,x or y,x,band (default: by their names)")
+      ->option_text("LIST");
   app.add_option("--overview", overview, "The N-th overview, largest first (0: full resolution)")
       ->option_text("N");
   app.add_option("--max-pixels", max_pixels, "Refuse to read more pixels")
@@ -183,6 +188,8 @@ std::shared_ptr<const ChunkSource> InputOptions::open() const {
   std::shared_ptr<const ChunkSource> source;
   if (path.starts_with("terrain:")) {
     source = open_terrain(path, chunk);
+  } else if (is_zarr(path)) {
+    source = open_zarr_input(*this);
   } else {
     TiffOpenOptions options;
     options.directory = directory;
@@ -242,6 +249,7 @@ std::string InputOptions::repeat_of(const ChunkSource& opened, const std::string
   std::string words = "weir read " + shell_word(shown_path(path));
   if (directory > 0) words += fmt::format(" --directory {}", directory);
   if (overview > 0) words += fmt::format(" --overview {}", overview);
+  if (axes != "auto") words += " --axes " + shell_word(axes);
   words += fmt::format(" --window {},{},{},{}", part.col, part.row, part.width, part.height);
   if (!samples.empty()) words += " --samples " + samples;
   if (!type.empty()) words += " --type " + type;

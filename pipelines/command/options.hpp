@@ -34,7 +34,7 @@ struct CommonOptions {
 
 /// Options that say what to read, and which part of it.
 struct InputOptions {
-  std::string path, window, bbox, chunk, samples, type;
+  std::string path, window, bbox, chunk, samples, type, axes = "auto";
   unsigned directory = 0, overview = 0;
   bool no_mask = false;              ///< an option of commands that can pass a mask on
   std::uint64_t max_pixels = 0;      ///< 0: no limit
@@ -50,7 +50,7 @@ struct InputOptions {
   bool converts() const { return !type.empty() || scale || offset || unscale; }
   /// What is wanted of the input. Throws a usage Error.
   SourceView view() const;
-  /// A TIFF file or URL, or "terrain:WIDTHxHEIGHT[:type]"; a part of it where a window was given.
+  /// A TIFF file or URL, a Zarr array, or "terrain:WIDTHxHEIGHT[:type]"; a part of it where a window was given.
   std::shared_ptr<const ChunkSource> open() const;
   /// The command that reads just one chunk of what open() gave, from the name of an item ("chunk (3, 4)"); empty for
   /// other items, and for what is no file.

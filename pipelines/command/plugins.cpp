@@ -9,6 +9,9 @@
 #include "nodes/plugins/plugin_nodes.hpp"
 #include "pipelines/command/commands.hpp"
 #include "pipelines/node_types.hpp"
+#ifdef WEIR_WITH_ZARR
+#include "pipelines/zarr_node_types.hpp"
+#endif
 
 namespace weir::command {
 
@@ -28,6 +31,9 @@ Registry known_nodes() {
   const FoundPlugins found = find_command_plugins();
   Registry registry;
   add_geotiff_nodes(registry, plugin_codecs(found.plugins));
+#ifdef WEIR_WITH_ZARR
+  add_zarr_nodes(registry);
+#endif
   add_plugin_nodes(registry, found.plugins);
   return registry;
 }

@@ -1,0 +1,264 @@
+#include "nodes/zarr/zarr_output.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/fs.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cassert>
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "framework/error.hpp"
+#include "nodes/stores/folder_store.hpp"
+#include "nodes/stores/open_store.hpp"
+#include "nodes/stores/url.hpp"
+#include "nodes/zarr/open_zarr_raster.hpp"
+#include "nodes/zarr/zarr_hierarchy.hpp"
+
+namespace weir {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* documents[] = {"zarr.json", ".zarray", ".zgroup"};
+
+Error exists_already(const std::string& name) {
+  return Error::usage("write", name, "it exists already");
+}
+
+/// An open folder, locked for as long as it is open.
+class LockedFolder {
+ public:
+  LockedFolder() = default;
+  LockedFolder(const std::string& path, FileSystem& files) : files_(&files) {
+    fd_ = files.open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW, 0);
+    if (fd_ >= 0 && files.flock(fd_, LOCK_EX | LOCK_NB) != 0) close();
+  }
+  LockedFolder(LockedFolder&& other) noexcept : files_(other.files_), fd_(std::exchange(other.fd_, -1)) {}
+  LockedFolder& operator=(LockedFolder&& other) noexcept {
+    std::swap(files_, other.files_);
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~LockedFolder() { close(); }
+  bool is_open() const { return fd_ >= 0; }
+  int fd() const { return fd_; }
+
+ private:
+  void close() {
+    if (fd_ >= 0) static_cast<void>(files_->close(fd_));
+    fd_ = -1;
+  }
+  FileSystem* files_ = nullptr;
+  int fd_ = -1;
+};
+
+class FolderOutput : public ZarrOutput {
+ public:
+  FolderOutput(const std::string& path, int format, bool overwrite, FileSystem& files)
+      : files_(files), format_(format), overwrite_(overwrite), place_(zarr_place(path)) {
+    while (place_.store.size() > 1 && place_.store.ends_with('/')) place_.store.pop_back();
+    target_ = place_.path.empty() ? place_.store : place_.store + "/" + place_.path;
+    if (!place_.path.empty()) check_key(place_.path);
+    fs::path folder = fs::path(target_).parent_path();
+    folder_ = folder.empty() ? "." : folder.string();
+    file_name_ = fs::path(target_).filename().string();
+    if (file_name_.empty() || file_name_ == "." || file_name_ == "..")
+      throw Error::usage("write", target_, "it is no name of a folder");
+  }
+  ~FolderOutput() override {
+    store_.reset();
+    if (!temporary_.empty()) remove(temporary_);
+  }
+
+  const std::string& name() const override { return target_; }
+  std::string beside() const override { return place_.store; }
+  const Store& store() const override { return *store_; }
+  const std::string& path() const override { return path_; }
+  std::uint64_t writer_bytes() const override { return 1024; }  // of strings; files are written as they come
+  std::uint64_t standing_bytes() const override {
+    return 256 << 10;
+  }  // of the store: the names of folders that it has made
+
+  void open() override {
+    struct ::stat status = {};
+    if (files_.stat(target_.c_str(), &status) == 0) {
+      if (!overwrite_) throw exists_already(target_);
+      if (!is_replaceable())
+        throw Error::usage("write", target_, "what is there is neither an array nor a group of Zarr");
+    }
+    make_folders(folder_, true, files_);
+    remove_stale();
+    temporary_ = fmt::format("{}/{}", folder_, temporary_name());
+    if (files_.mkdir(temporary_.c_str(), 0777) != 0) {
+      const int reason = errno;
+      throw Error("write", std::exchange(temporary_, ""), system_reason(reason));
+    }
+    lock_ = LockedFolder(temporary_, files_);
+    // One sync at the end, of thousands of objects, instead of two for each.
+    store_ = std::make_unique<FolderStore>(temporary_, FolderStoreOptions{.create = false, .durable = false},
+                                           files_);
+  }
+
+  void commit() override {
+    store_.reset();
+    if (!lock_.is_open() || ::syncfs(lock_.fd()) != 0) throw failure(lock_.is_open() ? errno : EBADF);
+    make_groups();
+    give_name();
+    const int parent = files_.open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    const bool is_synced = parent >= 0 && files_.fsync(parent) == 0;
+    const int reason = errno;
+    if (parent >= 0) static_cast<void>(files_.close(parent));
+    if (!is_synced) throw failure(reason);
+  }
+
+ private:
+  Error failure(int reason) const { return {"write", target_, system_reason(reason)}; }
+
+  bool is_replaceable() const {
+    std::error_code ignored;
+    if (fs::is_directory(target_, ignored) && fs::is_empty(target_, ignored)) return true;
+    for (const char* document : documents) {
+      struct ::stat status = {};
+      if (files_.stat(fmt::format("{}/{}", target_, document).c_str(), &status) == 0) return true;
+    }
+    return false;
+  }
+
+  std::string temporary_name() const {
+    std::random_device device;
+    const std::uint64_t number = std::uint64_t{device()} << 32 | device();
+    return fmt::format(".{}.weir-{:016x}.tmp", file_name_, number);
+  }
+
+  /// Of this node's writers that have died: they held a lock.
+  void remove_stale() const {
+    std::vector<std::string> stale;
+    static_cast<void>(files_.list_folder(folder_.c_str(), [&](std::string_view name, unsigned char) {
+      if (is_temporary_name(name) && name.starts_with(fmt::format(".{}.weir-", file_name_)))
+        stale.push_back(fmt::format("{}/{}", folder_, name));
+    }));
+    for (const std::string& path : stale)
+      if (const LockedFolder lock(path, files_); lock.is_open()) remove(path);
+  }
+
+  /// What stays is the next one's to remove.
+  static void remove(const std::string& path) {
+    std::error_code ignored;
+    fs::remove_all(path, ignored);
+  }
+
+  /// The groups between the store and the node, which v3 wants to be there.
+  void make_groups() const {
+    if (place_.path.empty()) return;
+    const FolderStore whole(place_.store, {}, files_);
+    std::string path = place_.path;
+    for (std::size_t slash = path.rfind('/');; slash = path.rfind('/')) {
+      path.resize(slash == std::string::npos ? 0 : slash);
+      if (!find_zarr(whole, path)) create_zarr(whole, path, ZarrGroupMetadata{format_, "{}"});
+      if (path.empty()) return;
+    }
+  }
+
+  void give_name() {
+    struct ::stat status = {};
+    const bool replaces = files_.stat(target_.c_str(), &status) == 0;
+    if (replaces && !overwrite_) throw exists_already(target_);  // made meanwhile
+    if (!replaces) {
+      if (files_.rename(temporary_.c_str(), target_.c_str()) != 0) throw failure(errno);
+      temporary_.clear();
+      return;
+    }
+    // The old one gets the temporary's name, and is removed with it.
+    if (::renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) == 0) return;
+    if (errno != EINVAL && errno != ENOSYS) throw failure(errno);
+    // File systems without exchange: for a moment there is neither.
+    const std::string old = fmt::format("{}/{}", folder_, temporary_name());
+    if (files_.rename(target_.c_str(), old.c_str()) != 0) throw failure(errno);
+    if (files_.rename(temporary_.c_str(), target_.c_str()) != 0) {
+      const int reason = errno;
+      static_cast<void>(files_.rename(old.c_str(), target_.c_str()));
+      throw failure(reason);
+    }
+    temporary_ = old;
+  }
+
+  FileSystem& files_;
+  int format_;
+  bool overwrite_;
+  ZarrPlace place_;
+  std::string target_, folder_, file_name_;  // target_ is folder_ / file_name_
+  std::string temporary_, path_;             // path_ in it: the node is the folder itself
+  LockedFolder lock_;
+  std::unique_ptr<FolderStore> store_;
+};
+
+class StoreOutput : public ZarrOutput {
+ public:
+  StoreOutput(std::shared_ptr<const Store> store, std::string path, bool overwrite)
+      : store_(std::move(store)), path_(std::move(path)), overwrite_(overwrite) {
+    name_ = path_.empty() ? store_->name() : fmt::format("{}/{}", store_->name(), path_);
+    if (!path_.empty()) check_key(path_);
+    require(*store_, {.write = true, .list = true});
+  }
+
+  const std::string& name() const override { return name_; }
+  const Store& store() const override { return *store_; }
+  const std::string& path() const override { return path_; }
+  std::uint64_t writer_bytes() const override { return store_->writer_bytes(); }
+  std::uint64_t standing_bytes() const override { return store_->standing_bytes(); }
+
+  void open() override {
+    const auto node = find_zarr(*store_, path_);
+    if (node && !overwrite_) throw exists_already(name_);
+    for (const char* document : documents) store_->erase(key(document));
+    // A few at a time: a store may hold its lock while it lists.
+    constexpr std::size_t at_once = 1024;
+    std::vector<std::string> keys;
+    do {
+      keys.clear();
+      store_->list(path_, [&](std::string_view key, std::uint64_t) {
+        keys.emplace_back(key);
+        return keys.size() < at_once;
+      });
+      for (const std::string& key : keys) store_->erase(key);
+    } while (keys.size() == at_once);
+  }
+  void commit() override {}
+
+ private:
+  std::string key(const char* name) const { return path_.empty() ? name : fmt::format("{}/{}", path_, name); }
+
+  std::shared_ptr<const Store> store_;
+  std::string path_, name_;
+  bool overwrite_;
+};
+
+}  // namespace
+
+std::unique_ptr<ZarrOutput> folder_output(const std::string& path, int format, bool overwrite,
+                                          FileSystem& files) {
+  return std::make_unique<FolderOutput>(path, format, overwrite, files);
+}
+
+std::unique_ptr<ZarrOutput> store_output(std::shared_ptr<const Store> store, std::string path,
+                                         bool overwrite) {
+  return std::make_unique<StoreOutput>(std::move(store), std::move(path), overwrite);
+}
+
+std::unique_ptr<ZarrOutput> zarr_output(const std::string& path, int format, bool overwrite,
+                                        FileSystem& files) {
+  if (!is_url(path) && !path.starts_with("s3://") && !path.starts_with("memory:"))
+    return folder_output(path, format, overwrite, files);
+  const ZarrPlace place = zarr_place(path);
+  return store_output(open_store(place.store, {}, files), place.path, overwrite);
+}
+
+}  // namespace weir

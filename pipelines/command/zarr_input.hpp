@@ -1,0 +1,15 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "pipelines/command/options.hpp"
+
+namespace weir::command {
+
+/// Whether a path names something in Zarr, also where this build cannot open it.
+bool is_zarr(const std::string& path);
+/// Opens it as the input of a command. Throws a usage Error for options that are for TIFF files, and where this build has no Zarr.
+std::shared_ptr<const ChunkSource> open_zarr_input(const InputOptions& input);
+
+}  // namespace weir::command

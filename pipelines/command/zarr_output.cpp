@@ -1,0 +1,87 @@
+#include "pipelines/command/zarr_output.hpp"
+
+#include <fmt/format.h>
+
+#include "framework/error.hpp"
+#ifdef WEIR_WITH_ZARR
+#include "pipelines/write_zarr_raster.hpp"
+#endif
+
+namespace weir::command {
+
+void ZarrFlags::add_to(CLI::App& app) {
+  app.add_option("--format", format, "Zarr: 2 or 3 (default: 3)")
+      ->option_text("N")
+      ->check(CLI::IsMember({2, 3}));
+  app.add_option("--shard", shard,
+                 "Zarr: shards of N or HEIGHTxWIDTH pixels, multiples of --tile (default: none)")
+      ->option_text("N");
+}
+
+void ZarrFlags::require_none() const {
+  for (const auto& [option, is_given] :
+       {std::pair("--format", format.has_value()), {"--shard", !shard.empty()}})
+    if (is_given) throw Error::usage("use", option, "it is for Zarr: say --to zarr");
+}
+
+#ifdef WEIR_WITH_ZARR
+
+namespace {
+
+WriteZarrRasterOptions write_options(const ZarrConversion& conversion) {
+  WriteZarrRasterOptions write;
+  write.format = conversion.flags.format.value_or(3);
+  if (conversion.tile != "auto") {
+    const Size tile = parse_size("--tile", conversion.tile);
+    write.chunk_height = tile.height;
+    write.chunk_width = tile.width;
+  }
+  if (!conversion.flags.shard.empty()) {
+    const Size shard = parse_size("--shard", conversion.flags.shard);
+    write.shard_height = shard.height;
+    write.shard_width = shard.width;
+  }
+  write.interleaved = conversion.interleaved;
+  if (conversion.compress != "auto") write.compressor = conversion.compress;
+  const WriteGeotiffOptions& common = conversion.common;
+  write.level = common.codec.level;
+  write.nodata = common.nodata;
+  write.metadata = common.metadata;
+  write.georeferencing = common.georeferencing;
+  write.spool = common.spool;
+  write.overwrite = common.overwrite;
+  write.graph = common.graph;
+  write.concurrency = common.concurrency;
+  return write;
+}
+
+}  // namespace
+
+Size chunk_of(const RasterInfo& info, const ZarrConversion& conversion) {
+  const TileLayout tiles = chunk_tiles(info, write_options(conversion));
+  return {tiles.tile_height, tiles.tile_width};
+}
+
+std::optional<RunReport> convert_to_zarr(std::shared_ptr<const ChunkSource> source,
+                                         const ZarrConversion& conversion, const RunOptions& run) {
+  const WriteZarrRasterOptions options = write_options(conversion);
+  ZarrRasterWrite write(std::move(source), conversion.path, options);
+  if (!conversion.explain) return write.run(run);
+  fmt::print("{}", conversion.dot ? write.dot() : write.explain());
+  return std::nullopt;
+}
+
+#else
+
+Size chunk_of(const RasterInfo&, const ZarrConversion&) {
+  return {};
+}
+
+std::optional<RunReport> convert_to_zarr(std::shared_ptr<const ChunkSource>, const ZarrConversion& conversion,
+                                         const RunOptions&) {
+  throw Error::usage("write", conversion.path, "this build has no Zarr: it was made without nlohmann-json");
+}
+
+#endif
+
+}  // namespace weir::command

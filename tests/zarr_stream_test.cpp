@@ -1,0 +1,311 @@
+// Rasters into arrays: pipelines/write_zarr_raster.hpp.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <random>
+
+#include "nodes/raster/metadata.hpp"
+#include "nodes/stores/folder_store.hpp"
+#include "nodes/stores/memory_store.hpp"
+#include "nodes/tiff/open_tiff.hpp"
+#include "nodes/zarr/open_zarr_raster.hpp"
+#include "pipelines/write_zarr_raster.hpp"
+#include "tests/pipeline_support.hpp"
+#include "zarr_batched.hpp"
+
+namespace weir::pipeline_test {
+namespace {
+
+using Objects = std::map<std::string, std::vector<std::byte>>;
+
+Objects objects_of(const Store& store) {
+  Objects objects;
+  store.list("", [&](std::string_view key, std::uint64_t) {
+    objects[std::string(key)] = batched::whole_object(store, std::string(key));
+    return true;
+  });
+  return objects;
+}
+
+/// The elements of an array in the order of pixels: interleaved.
+Bytes pixels_of(const ZarrArrayMetadata& array, const Bytes& elements, const RasterInfo& info) {
+  if (array.rank() == 2 || array.shape.back() == info.samples) return elements;
+  const std::size_t bytes = bytes_of(info.type);
+  const std::uint64_t plane = info.height * info.width;
+  Bytes pixels(elements.size());
+  for (std::uint64_t i = 0; i < plane; ++i)
+    for (std::uint32_t sample = 0; sample < info.samples; ++sample)
+      std::memcpy(pixels.data() + (i * info.samples + sample) * bytes,
+                  elements.data() + (sample * plane + i) * bytes, bytes);
+  return pixels;
+}
+
+Bytes read_back(std::shared_ptr<const ChunkSource> source, const GraphOptions& graph = {}) {
+  const RasterInfo& info = source->info();
+  Bytes pixels(info.height * info.width * info.pixel_bytes());
+  ReadOptions options;
+  options.graph = graph;
+  read_region(source, {0, 0, info.height, info.width},
+              {pixels.data(), interleaved_strides(info.width, info.samples, bytes_of(info.type))}, options);
+  return pixels;
+}
+
+std::uint64_t smallest_memory(const std::shared_ptr<const ChunkSource>& source,
+                              WriteZarrRasterOptions options) {
+  options.graph.memory = 1;
+  options.spool = "none";
+  try {
+    const ZarrRasterWrite write(source, std::make_shared<MemoryStore>(), "", options);
+  } catch (const Error& error) {
+    const std::string reason = error.reason();
+    REQUIRE(contains(reason, "the smallest that works is"));
+    return std::strtoull(reason.c_str() + reason.rfind('(') + 1, nullptr, 10);
+  }
+  FAIL("a budget of one byte was accepted");
+  return 0;
+}
+
+TEST_CASE(
+    "any raster comes back pixel for pixel, whatever chunks, shards, codecs, formats, threads and budgets") {
+  std::mt19937 random(11);
+  const auto up_to = [&](std::uint64_t most) { return 1 + random() % most; };
+  for (int round = 0; round < 160; ++round) {
+    CAPTURE(round);
+    const SampleType type = arithmetic_sample_types[random() % std::size(arithmetic_sample_types)];
+    Raster raster =
+        made_raster(up_to(90), up_to(90), type, static_cast<std::uint32_t>(random() % 3 == 0 ? up_to(4) : 1));
+    if (random() % 2 == 0) raster.info.nodata = "7";
+    // Chunks of nothing but fill.
+    const auto fill = fill_for(raster.info);
+    for (std::uint64_t i = 0; i < raster.pixels.size() / 3; i += bytes_of(type))
+      std::memcpy(raster.pixels.data() + i, fill.sample.data(), bytes_of(type));
+    WriteZarrRasterOptions options;
+    options.format = random() % 3 == 0 ? 2 : 3;
+    options.chunk_height = up_to(40);
+    options.chunk_width = up_to(40);
+    if (options.format == 3 && random() % 2 == 0) {
+      options.shard_height = *options.chunk_height * up_to(4);
+      options.shard_width = *options.chunk_width * up_to(4);
+    }
+    options.interleaved = random() % 2 == 0;
+    const char* compressors[] = {"none", "zstd", "gzip"};
+    options.compressor = compressors[random() % 3];
+    options.stores_empty_chunks = random() % 3 == 0;
+    options.graph.threads = static_cast<unsigned>(up_to(4));
+    options.graph.tokens = static_cast<unsigned>(random() % 4);
+    const auto watched = std::make_shared<const WatchedSource>(source_of(raster, up_to(50), up_to(50)));
+    const bool is_tight = random() % 2 == 0;
+    if (is_tight) options.graph.memory = smallest_memory(watched, options);
+    const auto store = std::make_shared<MemoryStore>();
+    ZarrRasterWrite write(watched, store, "a/b", options);
+    const RunReport report = write.run();
+    REQUIRE(report.peak_payload <= report.memory_limit);
+    if (!is_tight) REQUIRE(watched->total() == watched->grid().count());
+    const auto array = open_zarr(std::shared_ptr<const Store>(store), "a/b");
+    const bool is_right = pixels_of(array->metadata(), batched::read(*store, "a/b/", array->metadata()),
+                                    raster.info) == raster.pixels;
+    REQUIRE(is_right);
+    const auto source = std::make_shared<const ZarrSource>(array);
+    REQUIRE(source->info().nodata == raster.info.nodata);
+    REQUIRE(read_back(source, options.graph.memory > 0 ? GraphOptions{} : options.graph) == raster.pixels);
+  }
+}
+
+TEST_CASE("stored bytes are the same for any threads, tokens, budget and chunks of the source") {
+  const Raster raster = made_raster(300, 500, SampleType::uint16, 2);
+  for (const bool has_shards : {false, true}) {
+    WriteZarrRasterOptions options;
+    options.chunk_height = options.chunk_width = 16;
+    if (has_shards) options.shard_height = options.shard_width = 128;
+    Objects first;
+    for (const unsigned threads : {1u, 2u, 8u})
+      for (const bool is_tight : {false, true}) {
+        const auto source = source_of(raster, is_tight ? 37 : 300, is_tight ? 53 : 500);
+        options.graph.threads = threads;
+        options.graph.memory = is_tight ? smallest_memory(source, options) : 0;
+        const auto store = std::make_shared<MemoryStore>();
+        ZarrRasterWrite(source, store, "", options).run();
+        if (first.empty()) first = objects_of(*store);
+        CHECK(objects_of(*store) == first);
+      }
+    CHECK(first.size() == (has_shards ? 1 + 2 * 3 * 4 : 1 + 2 * 19 * 32));
+  }
+}
+
+TEST_CASE("a shard may be larger than the memory, and a whole row of them is open at once") {
+  const Raster raster = made_raster(2048, 2048, SampleType::uint16);
+  WriteZarrRasterOptions options;
+  options.chunk_height = options.chunk_width = 64;
+  options.shard_height = options.shard_width = 1024;
+  options.compressor = "none";
+  options.graph.memory = 2 << 20;  // a shard's pixels alone; the array has four times as much
+  const auto store = std::make_shared<MemoryStore>();
+  const auto source = source_of(raster, 64, 64);
+  const RunReport report = ZarrRasterWrite(source, store, "", options).run();
+  CHECK(report.peak_payload <= options.graph.memory);
+  CHECK(report.source_reads == source->grid().count());
+  const auto array = open_zarr(std::shared_ptr<const Store>(store), "");
+  const bool is_right = batched::read(*store, "", array->metadata()) == raster.pixels;
+  CHECK(is_right);
+}
+
+TEST_CASE(
+    "what an array says of a raster comes back: place, nodata, names, scales and tags, in both formats") {
+  for (const char* name : {"geo-5b.tif", "geomatrix.tif", "L7_ETMs.tif", "int16_zstd.tif"})
+    for (const int format : {2, 3}) {
+      CAPTURE(name);
+      CAPTURE(format);
+      const auto source = open_tiff(fmt::format("{}/{}", WEIR_TEST_DATA, name));
+      WriteZarrRasterOptions options;
+      options.format = format;
+      options.metadata = {{"DESCRIPTION", "near infrared", 0, "description"}, {"SCALE", "0.1", 0, "scale"}};
+      const auto store = std::make_shared<MemoryStore>();
+      ZarrRasterWrite(source, store, "", options).run();
+      const ZarrSource back(open_zarr(std::shared_ptr<const Store>(store), ""));
+      const RasterInfo &a = source->info(), &b = back.info();
+      CHECK(a.nodata == b.nodata);
+      CHECK(a.georeferencing.pixel_scale == b.georeferencing.pixel_scale);
+      CHECK(a.georeferencing.tiepoints == b.georeferencing.tiepoints);
+      CHECK(a.georeferencing.transformation == b.georeferencing.transformation);
+      CHECK(a.georeferencing.key_directory == b.georeferencing.key_directory);
+      CHECK(a.georeferencing.key_doubles == b.georeferencing.key_doubles);
+      CHECK(a.georeferencing.key_ascii == b.georeferencing.key_ascii);
+      CHECK(a.photometric == b.photometric);
+      CHECK(a.extra_samples == b.extra_samples);
+      CHECK(with_items(a.metadata, options.metadata) == b.metadata);
+      CHECK(a.tags.size() == b.tags.size());
+      CHECK(back.notes().empty());
+    }
+}
+
+TEST_CASE("NaN stays NaN and -0.0 is no fill, unless another nodata value is asked for") {
+  Raster raster = made_raster(8, 8, SampleType::float32);
+  std::vector<float> values(64, -0.0f);
+  values[40] = std::nanf("5");
+  std::memcpy(raster.pixels.data(), values.data(), raster.pixels.size());
+  const auto pixels = [&](const WriteZarrRasterOptions& options) {
+    const auto store = std::make_shared<MemoryStore>();
+    ZarrRasterWrite(source_of(raster, 8, 8), store, "", options).run();
+    return batched::read(*store, "", open_zarr(std::shared_ptr<const Store>(store), "")->metadata());
+  };
+  WriteZarrRasterOptions options;
+  options.chunk_height = options.chunk_width = 4;
+  CHECK(pixels(options) == raster.pixels);
+  raster.info.nodata = "-9999";
+  CHECK(pixels(options) == raster.pixels);
+  options.nodata = "-1";
+  values[40] = -1;
+  Bytes wanted(raster.pixels.size());
+  std::memcpy(wanted.data(), values.data(), wanted.size());
+  CHECK(pixels(options) == wanted);
+}
+
+TEST_CASE("a folder appears whole or not at all, and replaces an array in one step") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "a.zarr";
+  const Raster raster = made_raster(64, 64);
+  WriteZarrRasterOptions options;
+  options.chunk_height = options.chunk_width = 16;
+  const auto fails_at = [](std::uint64_t at) {
+    RunOptions run;
+    run.before_body = [at](const std::string& node, std::uint64_t ticket) {
+      if (node == "store" && ticket == at) throw Error("write", "a chunk", "planted");
+    };
+    return run;
+  };
+  for (const bool has_shards : {false, true}) {
+    if (has_shards) options.shard_height = options.shard_width = 32;
+    CHECK_THROWS_AS(write_zarr_raster(source_of(raster, 64, 64), path, options, fails_at(2)), Error);
+    CHECK(folder.names().empty());
+  }
+  write_zarr_raster(source_of(raster, 64, 64), path, options);
+  CHECK(folder.names() == std::vector<std::string>{"a.zarr"});
+  CHECK(read_back(open_zarr_raster(path)) == raster.pixels);
+  CHECK(contains(
+      reason_of([&] { write_zarr_raster(source_of(raster, 64, 64), path, options); }, ErrorKind::usage),
+      "it exists already"));
+
+  // Smaller, so that objects of the old one would be left over.
+  const Raster other = made_raster(20, 30, SampleType::float32);
+  options.overwrite = true;
+  CHECK_THROWS_AS(write_zarr_raster(source_of(other, 9, 9), path, options, fails_at(0)), Error);
+  CHECK(read_back(open_zarr_raster(path)) == raster.pixels);
+  const FolderStore before(path);  // a reader that has it open
+  write_zarr_raster(source_of(other, 64, 64), path, options);
+  CHECK(folder.names() == std::vector<std::string>{"a.zarr"});
+  CHECK(read_back(open_zarr_raster(path)) == other.pixels);
+  CHECK_FALSE(before.size("zarr.json").has_value());  // not those of the new one
+  CHECK(objects_of(FolderStore(path)).size() == 2);   // one shard
+}
+
+TEST_CASE("an array in a store gets the groups above it, and leaves its neighbours alone") {
+  const TemporaryFolder folder;
+  const Raster raster = made_raster(10, 12), other = made_raster(5, 6);
+  write_zarr_raster(source_of(raster, 64, 64), folder / "a.zarr/x/one");
+  write_zarr_raster(source_of(other, 64, 64), folder / "a.zarr/x/two");
+  CHECK(read_back(open_zarr_raster(folder / "a.zarr/x/one")) == raster.pixels);
+  CHECK(read_back(open_zarr_raster(folder / "a.zarr/x/two")) == other.pixels);
+  CHECK(std::filesystem::exists(folder / "a.zarr/zarr.json"));
+  CHECK(std::filesystem::exists(folder / "a.zarr/x/zarr.json"));
+  CHECK(contains(reason_of([&] { open_zarr_raster(folder / "a.zarr/x"); }, ErrorKind::usage),
+                 "it is a group, say which array: one, two"));
+}
+
+TEST_CASE("what is left of a writer that was killed is removed by the next one, and a living one's is not") {
+  const TemporaryFolder folder;
+  const std::string dead = folder / ".a.zarr.weir-0123456789abcdef.tmp";
+  const std::string living = folder / ".a.zarr.weir-fedcba9876543210.tmp";
+  for (const std::string& path : {dead, living}) {
+    std::filesystem::create_directory(path);
+    std::ofstream(path + "/zarr.json") << "{}";
+  }
+  const int held = ::open(living.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  REQUIRE(::flock(held, LOCK_EX) == 0);
+  const Raster raster = made_raster(10, 12);
+  write_zarr_raster(source_of(raster, 64, 64), folder / "a.zarr");
+  CHECK(folder.names() == std::vector<std::string>{".a.zarr.weir-fedcba9876543210.tmp", "a.zarr"});
+  ::close(held);
+}
+
+TEST_CASE("a folder that is no Zarr is not replaced") {
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder / "home");
+  std::ofstream(folder / "home/letter.txt") << "dear";
+  const Raster raster = made_raster(10, 12);
+  WriteZarrRasterOptions options;
+  options.overwrite = true;
+  CHECK(contains(reason_of([&] { write_zarr_raster(source_of(raster, 64, 64), folder / "home", options); },
+                           ErrorKind::usage),
+                 "neither an array nor a group"));
+  CHECK(std::filesystem::exists(folder / "home/letter.txt"));
+}
+
+TEST_CASE("what cannot be stored is refused before anything is read") {
+  const auto reason = [](const Raster& raster, const WriteZarrRasterOptions& options) {
+    return reason_of(
+        [&] { ZarrRasterWrite(source_of(raster, 64, 64), std::make_shared<MemoryStore>(), "", options); },
+        ErrorKind::usage);
+  };
+  Raster raster = made_raster(10, 12);
+  WriteZarrRasterOptions options;
+  options.chunk_height = options.chunk_width = 8;
+  options.shard_height = 12;
+  CHECK(contains(reason(raster, options), "12 x 8 pixels are no multiple of chunks of 8 x 8"));
+  options.shard_height = 16;
+  options.format = 2;
+  CHECK(contains(reason(raster, options), "they are for format 3"));
+  options = {};
+  options.compressor = "lzw";
+  CHECK(contains(reason(raster, options), "none, zstd, gzip or blosc"));
+  options = {};
+  options.level = 99;
+  CHECK(contains(reason(raster, options), "level"));
+}
+
+}  // namespace
+}  // namespace weir::pipeline_test
