@@ -372,7 +372,6 @@ std::unique_ptr<ObjectLock> FolderStore::lock(std::string_view key, const std::s
                                          last_part(key).substr(0, longest), lock_end);
   bool is_prepared = false;
   for (std::chrono::microseconds pause = first_pause;;) {
-    if (stop.stop_requested()) throw Error::cancelled();
     constexpr int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
     Open file(files_, try_open(beside, flags, 0666));
     if (!file) {
@@ -388,6 +387,7 @@ std::unique_ptr<ObjectLock> FolderStore::lock(std::string_view key, const std::s
       continue;  // its last owner has just removed it
     }
     if (errno != EWOULDBLOCK) throw system_failure("lock", key, errno);
+    if (stop.stop_requested()) throw Error::cancelled();
     std::this_thread::sleep_for(pause);
     pause = std::min(2 * pause, last_pause);
   }

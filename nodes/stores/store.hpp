@@ -103,7 +103,7 @@ class Store {
   virtual void sync(std::string_view key) const;
   /// Nothing happens where there is no such key.
   virtual void erase(std::string_view key) const;
-  /// Waits until no other holder is left; a stop ends the waiting. A holder that died holds nothing.
+  /// Waits until no other holder is left; a stop ends the waiting (requested before: one try). A dead holder holds nothing.
   virtual std::unique_ptr<ObjectLock> lock(std::string_view key, const std::stop_token& stop = {}) const;
 
   /// Calls for every key below `prefix` (parts, not letters: "a" gives "a/b", and neither "a" nor "ab/c"; "" gives all), in
