@@ -6,7 +6,7 @@
 
 #include "framework/bytes.hpp"
 #include "framework/recording.hpp"
-#include "nodes/zarr/read_runs.hpp"
+#include "nodes/zarr/patch_shards.hpp"
 #include "nodes/zarr/run_sizes.hpp"
 
 namespace weir {
@@ -21,16 +21,24 @@ namespace weir {
 //  merge    MergedRun     these decoded, the caller's elements over them           nodes/zarr/strided_copy.hpp
 //  encode   EncodedRun    all fill: nothing
 //  store                  chunk by chunk into its object; what stays is copied there inside the store; index and name last
+//                         in place: into a journal, then over the shard        nodes/zarr/patch_shards.hpp
 //
-//  A unit is a run. A shard goes through in as many runs as the budget wants, so it may be larger than the memory.
+//  A unit is a run. A shard goes through in as many runs as the budget wants, so it may be larger than the memory. In place only the
+//  chunks that are touched go through.
 ZarrWrite::ZarrWrite(std::shared_ptr<const ZarrArray> array, ZarrSelection selection, ZarrOrigin origin,
                      const WriteZarrOptions& options)
     : array_(std::move(array)),
       graph_(std::make_unique<Graph>(with_requests(options.graph, array_->store().requests_at_once()))) {
   const ZarrLayout& layout = *array_->layout();
-  const bool has_shards = layout.index().has_value();
+  const bool has_shards = layout.index().has_value(), in_place = options.update == ZarrUpdate::in_place;
   check(selection, layout.shape(), array_->name());
   require(array_->store(), {.write = true, .patch = has_shards && !layout.index()->is_at_end()});
+  if (in_place) {
+    if (!has_shards) throw Error::usage("update in place", array_->name(), "it has no shards with an index");
+    if (!options.with_locks)
+      throw Error::usage("update in place", array_->name(), "that takes a lock of each shard");
+    require(array_->store(), {.put_range = true, .list = true, .lock = true});
+  }
   const bool with_locks = options.with_locks && array_->store().abilities().lock;
   raw_bytes_ = layout.type().bytes;
   for (const ZarrAxis& axis : selection) raw_bytes_ *= axis.count;
@@ -38,23 +46,28 @@ ZarrWrite::ZarrWrite(std::shared_ptr<const ZarrArray> array, ZarrSelection selec
   const GraphOptions limits = resolved(graph_->options());
   const std::uint64_t decoder = layout.codec().decoder_scratch_bytes();
   const std::uint64_t encoder = layout.codec().encoder_scratch_bytes();
-  const std::uint64_t kept = array_->standing_bytes() + StoreShards::standing_bytes(layout);
+  const std::uint64_t kept =
+      array_->standing_bytes() +
+      (in_place ? PatchShards::standing_bytes(layout) : StoreShards::standing_bytes(layout)) +
+      (has_shards && can_patch(array_->store()) ? journal_buffer_bytes : 0);  // one that is replayed
+  // The index of what is there lives as long as the claim, also where the array keeps others by then.
+  const std::uint64_t claimed_index = has_shards ? layout.chunk_count() * sizeof(ShardEntry) : 0;
   std::uint64_t standing = kept + limits.threads * (decoder + encoder);
   if (limits.recording != nullptr) standing += limits.recording->bytes();
   const std::uint64_t encoded = layout.codec().max_encoded_bytes(), raw = layout.codec().raw_bytes();
   const std::uint64_t plain = write_item_bytes(layout);
-  const RunSizes sizes =
-      run_sizes(*array_, limits, 2 * encoded + raw + 4 * plain, 3 * BufferPool::charge(1), standing);
-  runs_ =
-      std::make_shared<const WriteRuns>(array_->layout(), std::move(selection), options.order, sizes.part);
+  const RunSizes sizes = run_sizes(*array_, limits, 2 * encoded + raw + 4 * plain,
+                                   3 * BufferPool::charge(1) + claimed_index, standing);
+  runs_ = std::make_shared<const WriteRuns>(array_->layout(), std::move(selection), options.order, sizes.part,
+                                            options.update);
   const std::uint64_t chunks = runs_->chunks_per_run();
 
   auto requests = graph_->source<WriteRequest>(
       "plan", [](std::uint64_t unit, Emit<WriteRequest>& emit) { emit(WriteRequest{unit}); },
       {.concurrency = 1, .units = runs_->count(), .standing_bytes = kept + runs_->standing_bytes()});
-  auto claimed =
-      graph_->transform<ClaimedRun>("claim", requests, ClaimRun(array_, runs_, with_locks),
-                                    {.lane = Lane::io, .item_bytes = chunks * plain, .ordered = true});
+  auto claimed = graph_->transform<ClaimedRun>(
+      "claim", requests, ClaimRun(array_, runs_, with_locks),
+      {.lane = Lane::io, .item_bytes = chunks * plain + claimed_index, .ordered = true});
   NodeOptions fetching{.lane = Lane::io,
                        .item_bytes = chunks * plain,
                        .buffer_bytes = FetchExisting::run_bytes(layout, chunks)};
@@ -75,7 +88,9 @@ ZarrWrite::ZarrWrite(std::shared_ptr<const ZarrArray> array, ZarrSelection selec
       {.item_bytes = chunks * plain,
        .buffer_bytes = layout.codec().is_raw() ? 0 : BufferPool::charge(chunks * encoded),
        .slot_bytes = encoder});
-  if (has_shards)
+  if (in_place)
+    graph_->ordered_sink("store", made, PatchShards(array_, runs_, options.order));
+  else if (has_shards)
     graph_->ordered_sink("store", made, StoreShards(array_, runs_));
   else
     graph_->sink("store", made, StoreChunks(array_), std::move(storing));

@@ -14,8 +14,11 @@ namespace weir {
 struct WriteZarrOptions {
   GraphOptions graph;
   std::map<std::string, unsigned> concurrency;  ///< by node: plan, claim, fetch, merge, encode, store
-  /// Of the inner chunks of shards that are written.
+  /// Of the inner chunks of shards that are written; in place: of the layout whose free slots are used.
   ShardOrder order = ShardOrder::morton;
+  /// In place: for shards, on stores that can put ranges and lock (folder, memory); see nodes/zarr/patch_shards.hpp for what other
+  /// programs may see while it runs, and after a crash until the array is opened again.
+  ZarrUpdate update = ZarrUpdate::copy_on_write;
   /// Chunks that are all fill are stored, too.
   bool stores_empty_chunks = false;
   /// Each object is kept from other writers, in this process and others, while it is written. Without, writers of the same
@@ -33,7 +36,8 @@ class ZarrWrite {
 
   std::string explain() const;
   const Graph& graph() const { return *graph_; }
-  /// Once. Every object is as it was or as it is to be, whatever happens; after an Error some are the one and some the other.
+  /// Once. Every object is as it was or as it is to be, whatever happens; after an Error some are the one and some the other. In
+  /// place that holds once the array was opened again, or the next update has begun.
   RunReport run(const RunOptions& run = {});
 
  private:

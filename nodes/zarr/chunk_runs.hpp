@@ -24,6 +24,7 @@ class ChunkRuns {
   std::uint64_t chunks_per_run() const { return chunks_per_run_; }
   std::uint64_t objects() const { return layout_->index() ? groups_ : chunks(); }  ///< touched
   std::uint64_t chunks() const;                                                    ///< touched
+  std::uint64_t runs_per_object() const { return runs_per_group_; }                ///< where shards are
 
   /// How many chunks a run has. 0: shards at the rim of a selection have fewer runs than others.
   std::uint64_t size(std::uint64_t run) const;

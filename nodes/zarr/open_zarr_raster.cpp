@@ -99,8 +99,8 @@ std::shared_ptr<const ZarrSource> open_zarr_raster(const std::string& path,
                        fmt::format("it has {} overviews, and number {} is wanted",
                                    levels.empty() ? 0 : levels.size() - 1, options.overview));
   if (node.array() == nullptr) throw Error("read", name, fmt::format("{} in it is no array", node.path));
-  return std::make_shared<const ZarrSource>(
-      std::make_shared<const ZarrArray>(store, node.path, *node.array(), options.array), options);
+  return std::make_shared<const ZarrSource>(open_zarr(store, node.path, *node.array(), options.array),
+                                            options);
 }
 
 }  // namespace weir

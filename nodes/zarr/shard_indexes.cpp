@@ -118,8 +118,21 @@ std::shared_ptr<const ShardIndex> ShardIndexes::get(const Store& store, const st
   return index;
 }
 
-void ShardIndexes::put(const std::string& key, std::shared_ptr<const ShardIndex> index) {
+std::shared_ptr<const ShardIndex> ShardIndexes::renew(const Store& store, const std::string& key,
+                                                      const std::stop_token& stop) {
+  std::shared_ptr<const ShardIndex> index = read(store, key, stop);
+  replace(key, index);
+  return index;
+}
+
+std::uint64_t ShardIndexes::age() const {
   const std::lock_guard lock(mutex_);
+  return age_;
+}
+
+void ShardIndexes::put(const std::string& key, std::shared_ptr<const ShardIndex> index, std::uint64_t age) {
+  const std::lock_guard lock(mutex_);
+  if (age != age_) return;
   if (const auto found = find(key); found != entries_.end()) {
     if ((*found)->index == nullptr) return;  // being read
     (*found)->index = std::move(index);
@@ -130,8 +143,17 @@ void ShardIndexes::put(const std::string& key, std::shared_ptr<const ShardIndex>
   drop_old();
 }
 
+void ShardIndexes::replace(const std::string& key, std::shared_ptr<const ShardIndex> index) {
+  const std::lock_guard lock(mutex_);
+  ++age_;
+  if (const auto found = find(key); found != entries_.end()) entries_.erase(found);
+  places_[key] = entries_.insert(entries_.end(), std::make_shared<Entry>(Entry{key, std::move(index), {}}));
+  drop_old();
+}
+
 void ShardIndexes::forget(const std::string& key) {
   const std::lock_guard lock(mutex_);
+  ++age_;
   const auto found = find(key);
   if (found == entries_.end()) return;
   entries_.erase(found);

@@ -33,9 +33,15 @@ class ShardIndexes {
 
   std::shared_ptr<const ShardIndex> get(const Store& store, const std::string& key,
                                         const std::stop_token& stop);
-  /// Keeps the index of an object that was read, or written, whole.
-  void put(const std::string& key, std::shared_ptr<const ShardIndex> index);
+  /// As get, past what is kept: for the owner of the shard's lock, as another process may have written it.
+  std::shared_ptr<const ShardIndex> renew(const Store& store, const std::string& key,
+                                          const std::stop_token& stop);
+  /// Keeps the index of an object that was read whole, unless one was forgotten or replaced since age() was asked, before that.
+  void put(const std::string& key, std::shared_ptr<const ShardIndex> index, std::uint64_t age);
+  std::uint64_t age() const;
+  /// Once an object was replaced: also those who read the index just now do not keep it, as it may be the one before.
   void forget(const std::string& key);
+  void replace(const std::string& key, std::shared_ptr<const ShardIndex> index);
   /// From the bytes of a whole object.
   std::shared_ptr<const ShardIndex> parse(std::span<const std::byte> object, const std::string& name) const;
 
@@ -55,10 +61,25 @@ class ShardIndexes {
 
   const ZarrLayout& layout_;
   std::size_t capacity_ = 0;  // indexes
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  std::uint64_t age_ = 0;  // changes by forget and replace
   std::condition_variable changed_;
   Entries entries_;  // the least recently used first
   std::map<std::string, Entries::iterator, std::less<>> places_;
+};
+
+/// Forgets the index of a shard at the end of its scope: while the shard is being replaced, and where that fails, nobody can tell
+/// which of the two a reader has got.
+class ForgetIndex {
+ public:
+  ForgetIndex(ShardIndexes& indexes, const std::string& key) : indexes_(indexes), key_(key) {}
+  ~ForgetIndex() { indexes_.forget(key_); }
+  ForgetIndex(const ForgetIndex&) = delete;
+  ForgetIndex& operator=(const ForgetIndex&) = delete;
+
+ private:
+  ShardIndexes& indexes_;
+  const std::string& key_;
 };
 
 }  // namespace weir

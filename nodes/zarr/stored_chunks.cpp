@@ -30,6 +30,7 @@ std::optional<std::uint64_t> fetch_whole(const ZarrArray& array, std::span<const
                                          const ChunkRoom& room, const std::stop_token& stop) {
   const ZarrLayout& layout = *array.layout();
   const std::span<std::byte> out = room(layout.max_object_bytes());
+  const std::uint64_t age = array.indexes().age();
   const std::optional<std::uint64_t> bytes = array.store().get(key, out, stop);
   if (!bytes) {
     refuse_missing(array, key);
@@ -37,7 +38,7 @@ std::optional<std::uint64_t> fetch_whole(const ZarrArray& array, std::span<const
   }
   if (*bytes > out.size()) return std::nullopt;
   const auto index = array.indexes().parse(out.first(*bytes), named(array, key));
-  array.indexes().put(key, index);
+  array.indexes().put(key, index, age);
   for (std::size_t i = 0; i < chunks.size(); ++i) {
     const ShardEntry& entry = index->entries[layout.number_in_object(chunks[i])];
     if (!entry.is_empty()) pieces[i] = {entry.offset, entry.bytes, true};

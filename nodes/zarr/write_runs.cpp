@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "framework/error.hpp"
+#include "nodes/zarr/shard_journal.hpp"
 #include "nodes/zarr/stored_chunks.hpp"
 #include "nodes/zarr/strided_copy.hpp"
 
@@ -19,7 +20,7 @@ std::string item_name(const ClaimedRun& run) {
 // Planning -----------------------------------------------------------------------------------------------------------
 
 WriteRuns::WriteRuns(std::shared_ptr<const ZarrLayout> layout, ZarrSelection selection, ShardOrder order,
-                     std::uint64_t chunks_per_run)
+                     std::uint64_t chunks_per_run, ZarrUpdate update)
     : layout_(std::move(layout)),
       selection_(std::move(selection)),
       chunks_per_run_(std::max<std::uint64_t>(chunks_per_run, 1)) {
@@ -27,7 +28,10 @@ WriteRuns::WriteRuns(std::shared_ptr<const ZarrLayout> layout, ZarrSelection sel
     walks_.emplace_back(selection_[axis], layout_->object_shape()[axis]);
     objects_ *= walks_.back().count();
   }
-  if (layout_->index()) {
+  if (layout_->index() && update == ZarrUpdate::in_place) {
+    touched_.emplace(layout_, selection_, chunks_per_run_);
+    runs_per_object_ = touched_->runs_per_object();
+  } else if (layout_->index()) {
     order_ = shard_order(order, layout_->chunks_of_object());
     runs_per_object_ = (layout_->chunk_count() + chunks_per_run_ - 1) / chunks_per_run_;
   }
@@ -47,6 +51,7 @@ ZarrIndex WriteRuns::nth_object(std::uint64_t number) const {
 }
 
 std::vector<ZarrIndex> WriteRuns::chunks_of(std::uint64_t run) const {
+  if (touched_) return touched_->chunks_of(run);
   std::vector<ZarrIndex> chunks;
   if (!layout_->index()) {
     const std::uint64_t first = run * chunks_per_run_, end = std::min(first + chunks_per_run_, objects_);
@@ -91,10 +96,13 @@ std::shared_ptr<ObjectClaim> ClaimRun::claim(const ZarrIndex& object, const std:
   auto claim = std::make_shared<ObjectClaim>();
   claim->key = array_->key(object);
   if (with_locks_) claim->lock = array_->store().lock(claim->key, stop);
-  if (array_->layout()->index() && !runs_->overwrites(object)) {
-    if (with_locks_) array_->indexes().forget(claim->key);  // another process may have written it meanwhile
-    claim->index = array_->indexes().get(array_->store(), claim->key, stop);
-  }
+  if (!array_->layout()->index()) return claim;
+  const Store& store = array_->store();
+  if (can_patch(store) && replay_journal(store, array_->path(), claim->key, stop))
+    array_->indexes().forget(claim->key);
+  if (!runs_->overwrites(object))
+    claim->index = with_locks_ ? array_->indexes().renew(store, claim->key, stop)
+                               : array_->indexes().get(store, claim->key, stop);
   return claim;
 }
 
@@ -299,23 +307,25 @@ void StoreShards::operator()(const EncodedRun& run) {
 
 void StoreShards::finish(const ObjectClaim& claim) {
   const ZarrLayout& layout = *array_->layout();
-  array_->indexes().forget(claim.key);
-  if (!has_chunks_) {
+  ShardIndex index;
+  {
+    const ForgetIndex forget(array_->indexes(), claim.key);
+    if (!has_chunks_) {
+      writer_.reset();
+      array_->store().erase(claim.key);
+      return;
+    }
+    const std::vector<std::byte> encoded = layout.index()->encode(entries_);
+    if (layout.index()->is_at_end())
+      writer_->append(encoded);
+    else
+      writer_->patch(0, encoded);
+    index.object_bytes = writer_->size();
+    writer_->commit();
     writer_.reset();
-    array_->store().erase(claim.key);
-    return;
   }
-  const std::vector<std::byte> index = layout.index()->encode(entries_);
-  if (layout.index()->is_at_end())
-    writer_->append(index);
-  else
-    writer_->patch(0, index);
-  const std::uint64_t bytes = writer_->size();
-  writer_->commit();
-  writer_.reset();
-  array_->indexes().put(claim.key,
-                        std::make_shared<const ShardIndex>(ShardIndex{bytes, std::move(entries_)}));
-  entries_.clear();
+  index.entries = std::exchange(entries_, {});
+  array_->indexes().replace(claim.key, std::make_shared<const ShardIndex>(std::move(index)));
 }
 
 }  // namespace weir

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,12 +21,18 @@
 
 namespace weir {
 
+/// How a shard is changed in part.
+enum class ZarrUpdate : std::uint8_t {
+  copy_on_write,  ///< a new object takes its place: every reader sees before or after
+  in_place,  ///< only the inner chunks that are touched, and the index, are written (nodes/zarr/patch_shards.hpp)
+};
+
 /// How the chunks of a selection are written, run by run: all chunks of the objects (shards) that it touches, in the order in which
-/// they are stored. A formula. Const and thread-safe.
+/// they are stored; in place: only the chunks that it touches, row-major. A formula. Const and thread-safe.
 class WriteRuns {
  public:
   WriteRuns(std::shared_ptr<const ZarrLayout> layout, ZarrSelection selection, ShardOrder order,
-            std::uint64_t chunks_per_run);
+            std::uint64_t chunks_per_run, ZarrUpdate update = ZarrUpdate::copy_on_write);
 
   const ZarrLayout& layout() const { return *layout_; }
   const ZarrSelection& selection() const { return selection_; }
@@ -37,7 +44,8 @@ class WriteRuns {
   /// Where shards are.
   bool is_first_of_object(std::uint64_t run) const { return run % runs_per_object_ == 0; }
   bool is_last_of_object(std::uint64_t run) const { return (run + 1) % runs_per_object_ == 0; }
-  /// Its chunks, in the order in which they are stored; some of a shard's may lie outside of the array.
+  /// Its chunks, in the order in which they are stored; some of a shard's may lie outside of the array. None in the last runs of
+  /// a shard at the rim of a selection, in place.
   std::vector<ZarrIndex> chunks_of(std::uint64_t run) const;
   /// Whether the selection touches a chunk.
   bool touches(const ZarrIndex& chunk) const;
@@ -51,6 +59,7 @@ class WriteRuns {
   ZarrSelection selection_;
   std::vector<AxisWalk> walks_;       // over objects, per axis
   std::vector<std::uint32_t> order_;  // of the chunks of a shard
+  std::optional<ChunkRuns> touched_;  // in place
   std::uint64_t chunks_per_run_, objects_ = 1, runs_per_object_ = 1;
 };
 
@@ -142,7 +151,7 @@ struct ZarrOrigin {
 };
 
 /// Keeps the objects of a run from other writers, in the order of the runs; on the I/O lane, ordered. All writers claim in
-/// the same order (row-major), so none waits for one that waits for it.
+/// the same order (row-major), so none waits for one that waits for it. A dead writer's update in place is done first.
 class ClaimRun {
  public:
   ClaimRun(std::shared_ptr<const ZarrArray> array, std::shared_ptr<const WriteRuns> runs, bool with_locks)

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "framework/error.hpp"
+#include "nodes/zarr/shard_journal.hpp"
 
 namespace weir {
 namespace {
@@ -34,19 +35,26 @@ std::string ZarrArray::key(const ZarrIndex& object) const {
 }
 
 std::shared_ptr<const ZarrArray> open_zarr(std::shared_ptr<const Store> store, const std::string& path,
+                                           ZarrArrayMetadata metadata, const ZarrOpenOptions& options) {
+  auto array = std::make_shared<const ZarrArray>(std::move(store), path, std::move(metadata), options);
+  if (array->layout()->index() && can_patch(array->store())) replay_journals(array->store(), path);
+  return array;
+}
+
+std::shared_ptr<const ZarrArray> open_zarr(std::shared_ptr<const Store> store, const std::string& path,
                                            const ZarrOpenOptions& options) {
   const std::uint64_t limit = options.limits.metadata_bytes;
   const std::string name = path.empty() ? store->name() : fmt::format("{}/{}", store->name(), path);
   if (const auto json = get_small(*store, joined(path, "zarr.json"), limit)) {
     ZarrArrayMetadata metadata = parse_zarr_v3_array(text_of(*json), name + "/zarr.json", options.limits);
-    return std::make_shared<const ZarrArray>(std::move(store), path, std::move(metadata), options);
+    return open_zarr(std::move(store), path, std::move(metadata), options);
   }
   const auto zarray = get_small(*store, joined(path, ".zarray"), limit);
   if (!zarray) throw Error("open", name, "it has neither zarr.json nor .zarray");
   const auto zattrs = get_small(*store, joined(path, ".zattrs"), limit);
   ZarrArrayMetadata metadata = parse_zarr_v2_array(text_of(*zarray), zattrs ? text_of(*zattrs) : "",
                                                    name + "/.zarray", options.limits);
-  return std::make_shared<const ZarrArray>(std::move(store), path, std::move(metadata), options);
+  return open_zarr(std::move(store), path, std::move(metadata), options);
 }
 
 }  // namespace weir

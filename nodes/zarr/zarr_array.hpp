@@ -28,6 +28,7 @@ class ZarrArray {
             const ZarrOpenOptions& options = {});
 
   const std::string& name() const { return name_; }  ///< what messages call it
+  const std::string& path() const { return path_; }  ///< in the store
   const ZarrArrayMetadata& metadata() const { return metadata_; }
   const std::shared_ptr<const ZarrLayout>& layout() const { return layout_; }
   const ZarrOpenOptions& options() const { return options_; }
@@ -45,8 +46,12 @@ class ZarrArray {
   std::unique_ptr<ShardIndexes> indexes_;
 };
 
-/// Opens the array at a path of a store: zarr.json, else .zarray with .zattrs. Throws an Error where there is none.
+/// Opens the array at a path of a store: zarr.json, else .zarray with .zattrs. Throws an Error where there is none. What a writer that
+/// died left of an update in place is done before (nodes/zarr/shard_journal.hpp).
 std::shared_ptr<const ZarrArray> open_zarr(std::shared_ptr<const Store> store, const std::string& path,
                                            const ZarrOpenOptions& options = {});
+/// The same, of an array whose metadata was read.
+std::shared_ptr<const ZarrArray> open_zarr(std::shared_ptr<const Store> store, const std::string& path,
+                                           ZarrArrayMetadata metadata, const ZarrOpenOptions& options);
 
 }  // namespace weir
