@@ -74,6 +74,8 @@ ChunkChain::ChunkChain(const std::vector<ZarrCodecSpec>& codecs, const ZarrType&
       step.encoded_bytes = bytes + sum_bytes;
       step.is_fixed = is_fixed;
     } else {
+      if (codec.id == Id::sharding_indexed && !codec.sharding)
+        throw Error::usage("use", "codec sharding_indexed", "it has no configuration");
       step.stage = codec.id == Id::sharding_indexed ? shard_stage(*codec.sharding, type, stored_shape, fill)
                                                     : make_stage(codec, type, bytes);
       step.encoded_bytes = step.stage->max_encoded_bytes();

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "framework/error.hpp"
 #include "nodes/zarr/shard_index.hpp"
 #include "nodes/zarr/strided_copy.hpp"
 
@@ -149,6 +150,10 @@ std::unique_ptr<Encoder> ShardStage::make_encoder(const Scratch& scratch) const 
 std::shared_ptr<const Stage> shard_stage(const ZarrSharding& sharding, const ZarrType& type,
                                          std::span<const std::uint64_t> shape,
                                          std::span<const std::byte> fill) {
+  bool fits = sharding.chunk_shape.size() == shape.size();
+  for (std::size_t axis = 0; fits && axis < shape.size(); ++axis)
+    fits = sharding.chunk_shape[axis] > 0 && shape[axis] % sharding.chunk_shape[axis] == 0;
+  if (!fits) throw Error::usage("use", "codec sharding_indexed", "inner chunks do not divide the shard");
   return std::make_shared<const ShardStage>(sharding, type, shape, fill);
 }
 
