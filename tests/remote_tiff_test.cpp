@@ -347,7 +347,7 @@ TEST_CASE("pixels are right, or there is an error, whatever the server does") {
   for (const Fault& fault : {Fault{.status = 403}, Fault{.etag = "\"two\""}, Fault{.ignores_range = true},
                              Fault{.content_range = "bytes 0-99/5"}}) {
     server.forget();
-    server.set_fault([&](const SeenRequest& request) { return request.number < 6 ? Fault{} : fault; });
+    server.set_fault([fault](const SeenRequest& request) { return request.number < 6 ? Fault{} : fault; });
     const std::string message = reason_of(run, ErrorKind::failed);
     CHECK_MESSAGE(message.starts_with(named), message);
     CHECK_MESSAGE(contains(message, " of " + server.url("/a.tif")), message);
