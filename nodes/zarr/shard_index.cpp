@@ -15,6 +15,29 @@ namespace {
 
 constexpr ZarrType uint64_type{ZarrType::Kind::unsigned_integer, 8};
 
+/// The numbers of those that are stored, by offset. Into about as many buckets as entries first: sorting 32,768 at once takes 1 ms,
+/// four times as long as all of this, and an update of one cell waits for it. Hostile ones in one bucket take as long as before.
+std::vector<std::uint32_t> by_offset(std::span<const ShardEntry> entries, std::uint64_t object_bytes) {
+  const auto bits = static_cast<int>(std::bit_width(object_bytes));
+  const auto wanted = static_cast<int>(std::bit_width(entries.size()));
+  const int shift = std::max(bits - wanted, 0);
+  std::vector<std::uint32_t> ends((object_bytes >> shift) + 1);
+  for (const ShardEntry& entry : entries)
+    if (!entry.is_empty()) ++ends[entry.offset >> shift];
+  std::partial_sum(ends.begin(), ends.end(), ends.begin());
+  std::vector<std::uint32_t> sorted(ends.back());
+  for (std::size_t i = entries.size(); i-- > 0;)
+    if (!entries[i].is_empty()) sorted[--ends[entries[i].offset >> shift]] = static_cast<std::uint32_t>(i);
+  // Now each bucket's beginning.
+  for (std::size_t bucket = 0; bucket < ends.size(); ++bucket) {
+    const auto begin = sorted.begin() + ends[bucket];
+    const auto end = bucket + 1 < ends.size() ? sorted.begin() + ends[bucket + 1] : sorted.end();
+    if (end - begin > 1)
+      std::ranges::sort(begin, end, {}, [&](std::uint32_t i) { return entries[i].offset; });
+  }
+  return sorted;
+}
+
 }  // namespace
 
 ShardIndexCodec::ShardIndexCodec(const ZarrSharding& sharding, std::uint64_t inner_chunks)
@@ -44,8 +67,6 @@ void ShardIndexCodec::decode(std::span<const std::byte> encoded, std::uint64_t o
     }
   }
   const std::uint64_t index_begin = offset(object_bytes), index_end = index_begin + encoded_bytes();
-  std::vector<std::uint32_t> stored;
-  stored.reserve(entries.size());
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const ShardEntry& entry = entries[i];
     if (entry.is_empty()) continue;
@@ -58,14 +79,20 @@ void ShardIndexCodec::decode(std::span<const std::byte> encoded, std::uint64_t o
       refuse(fmt::format(
           "inner chunk {} is said to have {} bytes, and {} is the most that its codecs make of it", i,
           entry.bytes, max_chunk_bytes));
-    stored.push_back(static_cast<std::uint32_t>(i));
   }
-  std::ranges::sort(stored, {}, [&](std::uint32_t i) { return entries[i].offset; });
+  const std::vector<std::uint32_t> stored = by_offset(entries, object_bytes);
   for (std::size_t i = 1; i < stored.size(); ++i) {
     const ShardEntry &before = entries[stored[i - 1]], &entry = entries[stored[i]];
     if (before.offset + before.bytes > entry.offset)
       refuse(fmt::format("inner chunks {} and {} overlap", stored[i - 1], stored[i]));
   }
+}
+
+bool ShardIndexCodec::is_known(std::span<const std::byte> encoded,
+                               std::span<const ShardEntry> entries) const {
+  const std::span<const std::byte> words = std::as_bytes(entries);
+  return codec_.layout().is_plain() && encoded.size() >= words.size() &&
+         std::memcmp(encoded.data(), words.data(), words.size()) == 0;
 }
 
 std::vector<std::byte> ShardIndexCodec::encode(std::span<const ShardEntry> entries) const {
@@ -83,7 +110,7 @@ std::vector<std::byte> ShardIndexCodec::encode(std::span<const ShardEntry> entri
 }
 
 std::uint64_t ShardIndexCodec::scratch_bytes() const {
-  return inner_chunks_ * (sizeof(ShardEntry) + sizeof(std::uint32_t)) + encoded_bytes() +
+  return inner_chunks_ * (sizeof(ShardEntry) + 3 * sizeof(std::uint32_t)) + encoded_bytes() +
          std::max(codec_.decoder_scratch_bytes(), codec_.encoder_scratch_bytes());
 }
 

@@ -39,6 +39,8 @@ class ShardIndexCodec {
   /// object, in the index, across another, or is longer than `max_chunk_bytes`.
   void decode(std::span<const std::byte> encoded, std::uint64_t object_bytes, std::uint64_t max_chunk_bytes,
               const std::string& object, std::span<ShardEntry> entries) const;
+  /// Whether it is an index with just these entries, which were decoded before; false where telling would take decoding it.
+  bool is_known(std::span<const std::byte> encoded, std::span<const ShardEntry> entries) const;
   std::vector<std::byte> encode(std::span<const ShardEntry> entries) const;
   /// Bytes that decode and encode take beside their arguments.
   std::uint64_t scratch_bytes() const;

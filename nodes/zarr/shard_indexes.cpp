@@ -44,7 +44,8 @@ std::shared_ptr<const ShardIndex> ShardIndexes::parse(std::span<const std::byte>
 }
 
 std::shared_ptr<const ShardIndex> ShardIndexes::read(const Store& store, const std::string& key,
-                                                     const std::stop_token& stop) const {
+                                                     const std::stop_token& stop,
+                                                     const std::shared_ptr<const ShardIndex>& known) const {
   const ShardIndexCodec& codec = *layout_.index();
   std::vector<std::byte> encoded(codec.encoded_bytes());
   const std::optional<std::uint64_t> bytes =
@@ -55,6 +56,7 @@ std::shared_ptr<const ShardIndex> ShardIndexes::read(const Store& store, const s
     throw Error(
         "read the index of", shown(store, key),
         fmt::format("the object has {} bytes, and the index alone {}", *bytes, codec.encoded_bytes()));
+  if (known && known->object_bytes == *bytes && codec.is_known(encoded, known->entries)) return known;
   index->object_bytes = *bytes;
   index->entries.resize(codec.inner_chunks());
   codec.decode(encoded, *bytes, layout_.codec().max_encoded_bytes(), shown(store, key), index->entries);
@@ -120,7 +122,12 @@ std::shared_ptr<const ShardIndex> ShardIndexes::get(const Store& store, const st
 
 std::shared_ptr<const ShardIndex> ShardIndexes::renew(const Store& store, const std::string& key,
                                                       const std::stop_token& stop) {
-  std::shared_ptr<const ShardIndex> index = read(store, key, stop);
+  std::shared_ptr<const ShardIndex> known;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = find(key); found != entries_.end()) known = (*found)->index;
+  }
+  std::shared_ptr<const ShardIndex> index = read(store, key, stop, known);
   replace(key, index);
   return index;
 }

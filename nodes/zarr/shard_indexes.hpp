@@ -33,7 +33,8 @@ class ShardIndexes {
 
   std::shared_ptr<const ShardIndex> get(const Store& store, const std::string& key,
                                         const std::stop_token& stop);
-  /// As get, past what is kept: for the owner of the shard's lock, as another process may have written it.
+  /// As get, but what is kept is compared with what is there: for the owner of the shard's lock, as another process may have
+  /// written it.
   std::shared_ptr<const ShardIndex> renew(const Store& store, const std::string& key,
                                           const std::stop_token& stop);
   /// Keeps the index of an object that was read whole, unless one was forgotten or replaced since age() was asked, before that.
@@ -55,7 +56,8 @@ class ShardIndexes {
   };
   using Entries = std::list<std::shared_ptr<Entry>>;
   std::shared_ptr<const ShardIndex> read(const Store& store, const std::string& key,
-                                         const std::stop_token& stop) const;
+                                         const std::stop_token& stop,
+                                         const std::shared_ptr<const ShardIndex>& known = nullptr) const;
   Entries::iterator find(const std::string& key);
   void drop_old();
 
