@@ -130,7 +130,8 @@ bool passes_through(const InputOptions& input, const WriteGeotiffOptions& option
 /// has not.
 void set_concurrency(GraphFile& graph, const std::map<std::string, unsigned>& concurrency) {
   static const NodeType cog = write_cog_node_type();
-  for (const auto& [name, number] : concurrency) {
+  for (const auto& setting : concurrency) {
+    const std::string& name = setting.first;  // no structured binding: clang 14 captures none
     const bool is_reading = name == "plan" || name == "fetch" || name == "decode";
     const auto is_stage_of = [&](const GraphNode& node) {
       if (node.type.text == "write_zarr") return name == "encode" || name == "store";
@@ -140,7 +141,7 @@ void set_concurrency(GraphFile& graph, const std::map<std::string, unsigned>& co
     for (GraphNode& node : graph.nodes) {
       const bool is_stage = is_stage_of(node);
       if (!is_stage && (is_reading || node.name.text != name)) continue;
-      node.concurrency.push_back({is_stage ? name : "", std::to_string(number)});
+      node.concurrency.push_back({is_stage ? name : "", std::to_string(setting.second)});
       found = true;
     }
     if (!found) throw Error::usage("set", name + ".concurrency", "there is no node of that name");
