@@ -10,7 +10,9 @@
 #include "nodes/tiff/tiff_source.hpp"
 #include "pipelines/command/commands.hpp"
 #include "pipelines/command/http_settings.hpp"
+#include "pipelines/command/raster_text.hpp"
 #include "pipelines/command/sample_text.hpp"
+#include "pipelines/command/zarr_input.hpp"
 
 namespace weir::command {
 namespace {
@@ -69,6 +71,14 @@ void print_info(const std::string& path, unsigned directory, const HttpOptions& 
   fmt::print("  codec        {}, predictor {}{}\n", name_of(layout.codec), static_cast<int>(layout.predictor),
              layout.is_swapped ? ", other byte order" : "");
   if (layout.is_bit_reversed) fmt::print("  fill order   2, bits of each byte turned around\n");
+  print_raster(source);
+  print_images(file, directory);
+}
+
+}  // namespace
+
+void print_raster(const ChunkSource& source) {
+  const RasterInfo& info = source.info();
   if (info.nodata) fmt::print("  nodata       {}\n", *info.nodata);
   for (const auto& [label, text] : describe_place(info)) fmt::print("  {:<12} {}\n", label, text);
   for (const MetadataItem& item : info.metadata) print_item(item);
@@ -84,10 +94,7 @@ void print_info(const std::string& path, unsigned directory, const HttpOptions& 
     fmt::print("  requests     {} and {} so far; {} for all chunks\n", so_far.requests,
                format_bytes(so_far.bytes), remote->planned_requests);
   }
-  print_images(file, directory);
 }
-
-}  // namespace
 
 Action add_info(CLI::App& app) {
   struct InfoOptions {
@@ -96,13 +103,17 @@ Action add_info(CLI::App& app) {
     HttpSettings http;
   };
   auto options = std::make_shared<InfoOptions>();
-  CLI::App* info = app.add_subcommand("info", "Say what is in a TIFF file");
-  info->add_option("FILE", options->path, "A TIFF file or its URL")->required();
+  CLI::App* info = app.add_subcommand("info", "Say what is in a TIFF file or a Zarr array");
+  info->add_option("FILE", options->path, "A TIFF file or its URL, or PATH.zarr[/ARRAY]")->required();
   info->add_option("--directory", options->directory, "Which image of a file with several, from 0")
       ->option_text("N");
   options->http.add_to(*info);
   return [options, info](const std::stop_token&) {
-    if (info->parsed()) print_info(options->path, options->directory, options->http.options());
+    if (!info->parsed()) return;
+    if (is_zarr(options->path))
+      print_zarr_info(options->path, options->http.options());
+    else
+      print_info(options->path, options->directory, options->http.options());
   };
 }
 

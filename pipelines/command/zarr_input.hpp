@@ -12,4 +12,7 @@ bool is_zarr(const std::string& path);
 /// Opens it as the input of a command. Throws a usage Error for options that are for TIFF files, and where this build has no Zarr.
 std::shared_ptr<const ChunkSource> open_zarr_input(const InputOptions& input);
 
+/// What `weir info` says. Throws as open_zarr_input.
+void print_zarr_info(const std::string& path, const HttpOptions& http);
+
 }  // namespace weir::command

@@ -72,14 +72,17 @@ def out_and_back(name, way, options):
         checks.run(checks.VENV_PYTHON, "-c", READ, array, checks.SCRATCH / "read.npy")
         checks.check(f"{name} {way}: zarr-python", same(wanted, in_order(numpy.load(checks.SCRATCH / "read.npy"))))
     if "2" in options:
-        inside = gdal.OpenEx(str(array), gdal.OF_MULTIDIM_RASTER).GetRootGroup().OpenMDArray("a")
+        opened = gdal.OpenEx(str(array), gdal.OF_MULTIDIM_RASTER)  # both are kept: 3.6 frees them under the array
+        group = opened.GetRootGroup()
+        inside = group.OpenMDArray(group.GetMDArrayNames()[0])
         problems = same(wanted, in_order(inside.ReadAsArray()))
-        crs = gdal.Open(str(source)).GetSpatialRef()
+        original = gdal.Open(str(source))
+        crs = original.GetSpatialRef()
         if crs is not None and crs.GetAuthorityCode(None) is not None:
             read = inside.GetSpatialRef()
             if read is None or not read.IsSame(crs):
                 problems.append("another CRS")
-        nodata = gdal.Open(str(source)).GetRasterBand(1).GetNoDataValue()
+        nodata = original.GetRasterBand(1).GetNoDataValue()
         if nodata is not None and inside.GetNoDataValueAsDouble() != nodata:
             problems.append(f"nodata {inside.GetNoDataValueAsDouble()} for {nodata}")
         checks.check(f"{name} {way}: GDAL", problems)
@@ -92,7 +95,8 @@ def from_gdal():
     checks.weir("convert", array, back, "--overwrite", "--quiet")
     a, b = place(source), place(back)
     problems = same(pixels(source), pixels(back))
-    if a["crs"] and not gdal.Open(str(source)).GetSpatialRef().IsSame(gdal.Open(str(back)).GetSpatialRef()):
+    left, right = gdal.Open(str(source)), gdal.Open(str(back))
+    if a["crs"] and not left.GetSpatialRef().IsSame(right.GetSpatialRef()):
         problems.append("another CRS")
     problems += [f"nodata: {a['nodata']} and {b['nodata']}"] if a["nodata"] != b["nodata"] else []
     checks.check("GDAL's v2 array becomes a GeoTIFF", problems)
@@ -126,7 +130,8 @@ def from_zarr_python():
         problems = same(numpy.load(folder / "values.npy"), pixels(back))
         if seen["transform"] != (10, 0.5, 0, 60, 0, -0.5):
             problems.append(f"transform {seen['transform']}")
-        if gdal.Open(str(back)).GetSpatialRef().GetAuthorityCode(None) != "4326":
+        opened = gdal.Open(str(back))
+        if opened.GetSpatialRef().GetAuthorityCode(None) != "4326":
             problems.append("another CRS")
         if seen["scales"] != [(0.25, 7.0, "m")] * 3:
             problems.append(f"scales {seen['scales']}")
