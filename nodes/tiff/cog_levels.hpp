@@ -8,28 +8,19 @@
 
 #include "framework/graph.hpp"
 #include "framework/shared_locals.hpp"
-#include "nodes/raster/pyramid_nodes.hpp"
+#include "nodes/raster/pyramid_levels.hpp"
 #include "nodes/raster/raster_flow.hpp"
-#include "nodes/raster/reduce_pixels.hpp"
 #include "nodes/tiff/geotiff_stream.hpp"
 #include "nodes/tiff/write_cog.hpp"
 
 namespace weir {
 
 /// How a raster is stored as a Cloud Optimized GeoTIFF: as GeotiffOptions says, in tiles, pixels interleaved; and its overviews.
-struct CogOptions : GeotiffOptions {
+struct CogOptions : GeotiffOptions, OverviewOptions {
   CogOptions() { tile_height = tile_width = 512; }
 
-  /// Palettes and samples that are not arithmetic: nearest, where none is given.
-  Resampling resampling = Resampling::average;
-  bool resampling_is_given = false;
-  /// Factors of the overviews, of the full raster, growing; nothing: 2, 4, 8 ... until a level fits into one tile; empty: no overviews.
-  std::optional<std::vector<std::uint32_t>> overviews;
   CogPacking packing = CogPacking::automatic;
 };
-
-/// Factors as people write them: "auto" is nothing, "none" an empty list, else "2,4,8". Throws a usage Error.
-std::optional<std::vector<std::uint32_t>> parse_overviews(const std::string& text);
 
 /// Throws a usage Error for `strips` and for `planes`: one of each sample.
 void require_cog_layout(bool strips, bool planes);
@@ -40,17 +31,13 @@ void require_cog_layout(bool strips, bool planes);
 ///                    └──► gather1 ──► reduce1 ──┬──► compress1 ──► level1
 ///                                               └──► gather2 ──► ...
 ///
-///   take      TileRun        the pixels of a tile, which wait for those of its neighbours
-///   gatherK   PyramidTile    the tiles of level K - 1 that a tile of level K is made from, once all are there
-///   reduceK   TileRun        its pixels
+///   take ...  as in PyramidLevels
 ///   compressK EncodedTiles   predictor and codec; framed by the tile's size and its last bytes
 ///   levelK                   in file order, into the level's own extent of the one file
 ///
 /// A level is made from the values of the one below as they go into its codec. These are the stored ones where the codec keeps
 /// them; of jpeg, lossy webp and lerc with an error they are what was there before: a level is then as far from its kernel as
 /// one codec makes it (lerc: by max_error at most), not as all levels below it together, and nothing has to be decoded.
-///
-/// One admission pays for all levels: a tile of level K belongs to the unit that completes it.
 class CogLevels {
  public:
   /// `node`: the name that stands before those of the nodes, as "cog" in cog.take; empty: none does. The setup outlives this.
@@ -62,35 +49,27 @@ class CogLevels {
   /// Adds the nodes. Once.
   void add_to(Graph& graph, Output<TileRun> tiles);
 
-  const PyramidPlan& pyramid() const { return *setup_.shared<RasterFlow>().pyramid(number_); }
-  std::string explain() const;  ///< the levels, in words
+  const PyramidPlan& pyramid() const { return *pyramid_.plan(); }
+  std::string explain() const { return pyramid_.explain(); }  ///< the levels, in words
   const std::string& path() const { return path_; }
 
  private:
   struct Level {
     TiffOutputLayout layout;
     TileEncoding encoding;
-    std::shared_ptr<const ReducePixels> reduce;  ///< to the next level; none for the last
   };
-  std::string stage(const char* name, std::size_t level) const;
   void make_levels(const RasterInfo& info);
   std::uint64_t standing_bytes() const;  ///< of compressing, reducing and writing
-  std::uint64_t tile_bytes(std::size_t level) const;
-  ReduceTile reducer(std::size_t level) const;
-  std::uint64_t reducer_bytes() const;  ///< of one Local, which serves every level
   void add_level(Graph& graph, std::size_t level, Output<TileRun> tiles);
 
-  std::string node_, path_;
+  std::string path_;
   CogOptions options_;
   GraphSetup& setup_;
-  std::vector<std::uint32_t> factors_;  ///< from each level to the next
+  PyramidLevels pyramid_;
   std::vector<Level> levels_;
-  std::size_t number_ = 0;                      ///< of the pyramid, in the RasterFlow
-  std::shared_ptr<const PyramidPlan> pyramid_;  ///< from add_to on
   std::shared_ptr<CogFile> file_;
   std::uint64_t writer_bytes_ = 0;
   std::shared_ptr<SharedLocals<CompressTiles::Local>> encoders_;
-  std::shared_ptr<SharedLocals<ReduceTile::Local>> reducers_;
 };
 
 }  // namespace weir

@@ -23,11 +23,7 @@ CogOptions cog_options(const EncodingSettings& encoding, const Parameters& param
   options.metadata = std::move(file.metadata);
   options.georeferencing = std::move(file.georeferencing);
   options.files = setup.files;
-  options.overviews = parse_overviews(parameters.text("overviews"));
-  if (const std::optional<Resampling> given = resampling_named(parameters.text("resampling"))) {
-    options.resampling = *given;
-    options.resampling_is_given = true;
-  }
+  static_cast<OverviewOptions&>(options) = overview_options(parameters);
   options.packing = *cog_packing_named(parameters.text("pack"));
   return options;
 }
@@ -63,28 +59,16 @@ class WriteCogInstance : public NodeInstance {
   CogLevels levels_;
 };
 
-std::vector<Parameter> pyramid_parameters() {
-  std::vector<std::string> kernels{"auto"}, packings;
-  for (const Resampling each : all_resamplings) kernels.emplace_back(name_of(each));
+Parameter packing_parameter() {
+  std::vector<std::string> packings;
   for (const CogPacking each : all_cog_packings) packings.emplace_back(name_of(each));
-  return {
-      {.name = "overviews",
-       .help = "auto: 2, 4, 8 ... until a level fits into one tile; none; or factors of the full raster, "
-               "each a multiple of the one before: 2,4,8",
-       .default_value = "auto"},
-      {.name = "resampling",
-       .type = ParameterType::choice,
-       .help = "how a level is made from the one below; auto: average, and nearest for palettes and "
-               "samples that are not computed with",
-       .default_value = "auto",
-       .choices = std::move(kernels)},
-      {.name = "pack",
-       .type = ParameterType::choice,
-       .help = "how room that was reserved and not needed leaves the file: by collapsing it, by copying, "
-               "as the file system can; or it stays, as holes",
-       .default_value = "automatic",
-       .choices = std::move(packings)},
-  };
+  return {.name = "pack",
+          .type = ParameterType::choice,
+          .help =
+              "how room that was reserved and not needed leaves the file: by collapsing it, by copying, "
+              "as the file system can; or it stays, as holes",
+          .default_value = "automatic",
+          .choices = std::move(packings)};
 }
 
 }  // namespace
@@ -96,7 +80,8 @@ NodeType write_cog_node_type(const std::vector<std::shared_ptr<const CustomCodec
   type.inputs = {{"input", "tiles", "output tiles, not yet encoded"}};
   type.needs_order = true;
   type.parameters = tiff_file_parameters();
-  std::ranges::move(pyramid_parameters(), std::back_inserter(type.parameters));
+  std::ranges::move(overview_parameters("auto"), std::back_inserter(type.parameters));
+  type.parameters.push_back(packing_parameter());
   std::ranges::move(encoding_parameters(codecs), std::back_inserter(type.parameters));
   type.stages = {"take", "gatherK", "reduceK", "compressK", "levelK", "compress"};
   type.bytes =
