@@ -53,7 +53,7 @@ RunReport ZarrRasterWrite::run(const RunOptions& run) {
   report.source_reads = reads_->load();
   add_traffic(*source_, report);
   report.raw_bytes = info.height * info.width * info.pixel_bytes();
-  report.output_bytes = stream_->tiles().stored->load();
+  report.output_bytes = stream_->stored_bytes();
   return report;
 }
 

@@ -59,12 +59,47 @@ TEST_CASE("an array becomes the GeoTIFF that its raster would have become, and a
   }
 }
 
+TEST_CASE("overviews make a pyramid, whose levels are read, and the printed graph makes the same") {
+  const TemporaryFolder folder;
+  const std::vector<std::string> command = {"convert",
+                                            "terrain:300x200:int16",
+                                            folder / "a.zarr",
+                                            "--tile",
+                                            "64",
+                                            "--overviews",
+                                            "2,4",
+                                            "--resampling",
+                                            "mode"};
+  const Ended ended = weir(command);
+  CHECK_MESSAGE(ended.code == 0, ended.err);
+  const Ended read = weir({"read", folder / "a.zarr", "--overview", "2", "--output", folder / "a.raw"});
+  CHECK_MESSAGE(read.code == 0, read.err);
+  CHECK(file_bytes(folder / "a.raw").size() == 75 * 50 * 2);
+  const Ended info = weir({"info", folder / "a.zarr"});
+  CHECK(contains(info.out, "size         300 x 200 pixels"));
+  CHECK(contains(info.out, "codecs       bytes, zstd"));
+  std::vector<std::string> print = command;
+  print.push_back("--print-graph");
+  const Ended graph = weir(print);
+  CHECK(contains(graph.out, "overviews: "));
+  std::ofstream(folder / "a.yaml") << graph.out;
+  const std::vector<std::string> before = files_below(folder / "a.zarr");
+  const Bytes level = file_bytes(folder / "a.zarr/1/c/0/0");
+  std::filesystem::remove_all(folder / "a.zarr");
+  const Ended run = weir({"run", folder / "a.yaml"});
+  CHECK_MESSAGE(run.code == 0, run.err);
+  CHECK(files_below(folder / "a.zarr") == before);
+  CHECK(file_bytes(folder / "a.zarr/1/c/0/0") == level);
+}
+
 TEST_CASE("options that the output has not are refused in one line") {
   const TemporaryFolder folder;
   for (const std::vector<std::string>& wrong : {std::vector<std::string>{"a.zarr", "--strip", "8"},
                                                 {"a.zarr", "--sparse"},
                                                 {"a.zarr", "--compress", "lzw"},
-                                                {"a.zarr", "--overviews", "2"},
+                                                {"a.zarr", "--pack", "copy"},
+                                                {"a.zarr", "--resampling", "mode"},
+                                                {"a.zarr", "--overviews", "2,3"},
                                                 {"a.zarr", "--shard", "100"},
                                                 {"a.zarr", "--format", "2", "--shard", "512"},
                                                 {"a.zarr", "--to", "geotiff"},

@@ -9,11 +9,13 @@
 #include <map>
 #include <random>
 
+#include "nodes/raster/geo_transform.hpp"
 #include "nodes/raster/metadata.hpp"
 #include "nodes/stores/folder_store.hpp"
 #include "nodes/stores/memory_store.hpp"
 #include "nodes/tiff/open_tiff.hpp"
 #include "nodes/zarr/open_zarr_raster.hpp"
+#include "pipelines/write_cog.hpp"
 #include "pipelines/write_zarr_raster.hpp"
 #include "tests/pipeline_support.hpp"
 #include "zarr_batched.hpp"
@@ -183,6 +185,86 @@ TEST_CASE(
     }
 }
 
+/// All levels, one after the other, in their pixels.
+std::vector<Bytes> levels_of(std::size_t count,
+                             const std::function<std::shared_ptr<const ChunkSource>(unsigned)>& open) {
+  std::vector<Bytes> levels;
+  for (unsigned level = 0; level < count; ++level) levels.push_back(read_back(open(level)));
+  return levels;
+}
+
+TEST_CASE(
+    "a pyramid has the levels that a COG of the raster has, in one pass, sharded or not, in little memory") {
+  Raster raster = made_raster(300, 500, SampleType::int16, 3);
+  raster.info.nodata = "7";
+  for (std::uint64_t i = 0; i < 60'000; i += 6)
+    raster.pixels[i] = std::byte{7}, raster.pixels[i + 1] = std::byte{0};
+  const TemporaryFolder folder;
+  for (const Resampling resampling : {Resampling::average, Resampling::cubic}) {
+    WriteCogOptions cog;
+    cog.tile_height = cog.tile_width = 64;
+    cog.resampling = resampling;
+    cog.resampling_is_given = cog.overwrite = true;
+    write_cog(source_of(raster, 100, 90), folder / "a.tif", cog);
+    const auto wanted = levels_of(4, [&](unsigned level) {
+      TiffOpenOptions open;
+      open.overview = level;
+      return open_tiff(folder / "a.tif", open);
+    });
+    for (const bool has_shards : {false, true}) {
+      WriteZarrRasterOptions options;
+      options.chunk_height = options.chunk_width = 64;
+      if (has_shards) options.shard_height = options.shard_width = 128;
+      options.interleaved = options.overwrite = true;
+      options.pyramid = OverviewOptions{resampling, true};
+      const auto watched = std::make_shared<const WatchedSource>(source_of(raster, 100, 90));
+      write_zarr_raster(watched, folder / "a.zarr", options);
+      CHECK(watched->total() == watched->grid().count());
+      ZarrRasterOpenOptions open;
+      const auto seen = levels_of(4, [&](unsigned level) {
+        open.overview = level;
+        return open_zarr_raster(folder / "a.zarr", open);
+      });
+      const bool is_same = seen == wanted;
+      CHECK(is_same);
+      open.overview = 4;
+      CHECK(contains(reason_of([&] { open_zarr_raster(folder / "a.zarr", open); }, ErrorKind::usage),
+                     "it has 3 overviews, and number 4 is wanted"));
+      const Objects first = objects_of(FolderStore(folder / "a.zarr"));
+      options.graph.threads = 3;
+      options.graph.memory = smallest_memory(source_of(raster, 20, 30), options);
+      const auto store = std::make_shared<MemoryStore>();
+      const RunReport report = ZarrRasterWrite(source_of(raster, 20, 30), store, "", options).run();
+      CHECK(report.peak_payload <= options.graph.memory);
+      const bool has_same_bytes = objects_of(*store) == first;
+      CHECK(has_same_bytes);
+    }
+  }
+}
+
+TEST_CASE("a level of a pyramid lies where the full raster does, whatever place that was given") {
+  const TemporaryFolder folder;
+  const Raster raster = made_raster(100, 200);
+  WriteZarrRasterOptions options;
+  options.chunk_height = options.chunk_width = 32;
+  options.pyramid = OverviewOptions{};
+  options.georeferencing.bounds = Bounds{10, 20, 30, 40};
+  options.metadata = {{"A", "b"}};
+  write_zarr_raster(source_of(raster, 64, 64), folder / "a.zarr", options);
+  for (unsigned level = 0; level < 3; ++level) {
+    ZarrRasterOpenOptions open;
+    open.overview = level;
+    const RasterInfo info = open_zarr_raster(folder / "a.zarr", open)->info();
+    const auto transform = geo_transform_of(info.georeferencing);
+    REQUIRE(transform);
+    const Bounds box = bounds_of(*transform, info.height, info.width);
+    CHECK(box.min_x == doctest::Approx(10));
+    CHECK(box.max_x == doctest::Approx(30));
+    CHECK(box.min_y == doctest::Approx(20));
+    CHECK(info.metadata.size() == (level == 0 ? 1 : 0));
+  }
+}
+
 TEST_CASE("NaN stays NaN and -0.0 is no fill, unless another nodata value is asked for") {
   Raster raster = made_raster(8, 8, SampleType::float32);
   std::vector<float> values(64, -0.0f);
@@ -305,6 +387,13 @@ TEST_CASE("what cannot be stored is refused before anything is read") {
   options = {};
   options.level = 99;
   CHECK(contains(reason(raster, options), "level"));
+  options = {};
+  options.pyramid = OverviewOptions{};
+  CHECK(contains(reason(made_raster(10, 12, SampleType::uint8, 2), options), "interleave them"));
+  RasterInfo masked = raster.info;
+  masked.has_mask = true;
+  CHECK(contains(reason_of([&] { raster_array(masked, chunk_tiles(masked, {}), {}); }, ErrorKind::usage),
+                 "arrays have no place for it"));
 }
 
 }  // namespace

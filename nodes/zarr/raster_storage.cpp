@@ -10,6 +10,7 @@
 #include "nodes/raster/metadata.hpp"
 #include "nodes/raster/sample_rows.hpp"
 #include "nodes/zarr/raster_attributes.hpp"
+#include "nodes/zarr/zarr_hierarchy.hpp"
 
 namespace weir {
 namespace {
@@ -47,7 +48,16 @@ std::vector<ZarrCodecSpec> codecs_of(const ZarrStorage& storage) {
   return codecs;
 }
 
-/// The raster as the array says it.
+bool has_fill(const RasterInfo& info) {
+  return info.nodata && can_hold(info.type, *info.nodata);
+}
+
+}  // namespace
+
+void put_array(const ZarrOutput& output, const std::string& path, const ZarrArrayMetadata& metadata) {
+  create_zarr(output.store(), joined_path(output.path(), path), metadata);
+}
+
 RasterInfo stored_info(const RasterInfo& info, const ZarrStorage& storage) {
   RasterInfo stored = info;
   if (storage.nodata) replace_nodata(stored, *storage.nodata);
@@ -55,12 +65,6 @@ RasterInfo stored_info(const RasterInfo& info, const ZarrStorage& storage) {
   stored.georeferencing = edited(info, storage.georeferencing);
   return stored;
 }
-
-bool has_fill(const RasterInfo& info) {
-  return info.nodata && can_hold(info.type, *info.nodata);
-}
-
-}  // namespace
 
 TileLayout chunk_tiles(const RasterInfo& info, const ZarrStorage& storage) {
   TileLayout tiles;
@@ -138,6 +142,7 @@ ZarrTiles zarr_tiles(const RasterInfo& info, const TileLayout& tiles, const Zarr
   ZarrTiles made;
   made.output = std::move(output);
   made.path = path;
+  made.open = [output = made.output] { output->open(); };
   made.stored = std::make_shared<std::atomic<std::uint64_t>>(0);
   made.metadata = raster_array(info, tiles, storage);
   check(made.metadata, made.output->name());
@@ -149,6 +154,10 @@ ZarrTiles zarr_tiles(const RasterInfo& info, const TileLayout& tiles, const Zarr
   // Pixels stay what they are, but where another value was asked for.
   made.encoding.fill.replace_nan = made.encoding.fill.replace_nan && storage.nodata.has_value();
   made.encoding.stores_empty_chunks = storage.stores_empty_chunks || made.metadata.fill.empty();
+  made.commit = [output = made.output, path, metadata = made.metadata] {
+    put_array(*output, path, metadata);
+    output->commit();
+  };
   return made;
 }
 

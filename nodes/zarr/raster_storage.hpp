@@ -32,6 +32,8 @@ struct ZarrStorage {
   bool stores_empty_chunks = false;
 };
 
+/// The raster as an array says it.
+RasterInfo stored_info(const RasterInfo& info, const ZarrStorage& storage);
 /// How a raster is cut into chunks. Throws a usage Error.
 TileLayout chunk_tiles(const RasterInfo& info, const ZarrStorage& storage);
 /// What an array says of itself that a raster is stored as. Of v2 without a nodata value the fill is null: nobody takes 0 for it, and
@@ -40,5 +42,8 @@ ZarrArrayMetadata raster_array(const RasterInfo& info, const TileLayout& tiles, 
 /// All that the nodes which encode and store it need. `path`: of the array below the output's node.
 ZarrTiles zarr_tiles(const RasterInfo& info, const TileLayout& tiles, const ZarrStorage& storage,
                      std::shared_ptr<ZarrOutput> output, const std::string& path = "");
+
+/// Puts the metadata of an array below the output's node.
+void put_array(const ZarrOutput& output, const std::string& path, const ZarrArrayMetadata& metadata);
 
 }  // namespace weir

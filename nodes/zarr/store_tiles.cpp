@@ -6,17 +6,11 @@
 #include <cassert>
 #include <span>
 
-#include "nodes/zarr/zarr_hierarchy.hpp"
-
 namespace weir {
 namespace {
 
 /// Objects that are being stored at once: making a file waits for its folder.
 constexpr unsigned objects_at_once = 4;
-
-std::string joined(const std::string& path, const std::string& name) {
-  return path.empty() ? name : name.empty() ? path : fmt::format("{}/{}", path, name);
-}
 
 /// Axes of rows and columns in the array's shape: (row, col), (band, row, col) or (row, col, band).
 std::size_t row_axis(const ZarrTiles& tiles) {
@@ -25,8 +19,12 @@ std::size_t row_axis(const ZarrTiles& tiles) {
 
 }  // namespace
 
+std::string joined_path(const std::string& path, const std::string& name) {
+  return path.empty() ? name : name.empty() ? path : fmt::format("{}/{}", path, name);
+}
+
 std::string ZarrTiles::key(const ZarrIndex& object) const {
-  return joined(joined(output->path(), path), encoding.layout->key(object));
+  return joined_path(joined_path(output->path(), path), encoding.layout->key(object));
 }
 
 ZarrIndex ZarrTiles::chunk_of(std::uint64_t tile) const {
@@ -44,11 +42,6 @@ std::uint64_t ZarrTiles::open_shards() const {
   if (!encoding.layout->index()) return 0;
   const std::uint64_t cols = encoding.layout->chunks_of_object()[row_axis(*this) + 1];
   return encoding.tiles.planes * ((encoding.tiles.tile_cols() + cols - 1) / cols);
-}
-
-void ZarrTiles::commit() const {
-  create_zarr(output->store(), joined(output->path(), path), metadata);
-  output->commit();
 }
 
 void StoreTiles::operator()(const EncodedTiles& run) const {
@@ -128,14 +121,21 @@ void add_store(Graph& graph, Output<TileRun> runs, const ZarrTiles& tiles, const
       encode, runs, encoding,
       {.buffer_bytes_of_unit = [plan](std::uint64_t unit) { return plan.encoded_bytes(unit); },
        .slot_bytes = encoding.slot_bytes()});
-  NodeOptions storing{.lane = Lane::io, .standing_bytes = store_standing_bytes(tiles)};
+  add_store(graph, encoded, tiles, store,
+            {.waits = [plan](std::uint64_t unit, std::uint64_t ticket) { return plan.waits(unit, ticket); },
+             .standing_bytes = store_standing_bytes(tiles)});
+}
+
+void add_store(Graph& graph, Output<EncodedTiles> encoded, const ZarrTiles& tiles, const std::string& store,
+               NodeOptions options) {
+  options.lane = Lane::io;
   if (tiles.encoding.layout->index()) {
-    storing.waits = [plan](std::uint64_t unit, std::uint64_t ticket) { return plan.waits(unit, ticket); };
-    graph.ordered_sink(store, encoded, StoreShardTiles(tiles), std::move(storing));
+    graph.ordered_sink(store, encoded, StoreShardTiles(tiles), std::move(options));
     return;
   }
-  storing.concurrency = objects_at_once;
-  graph.sink(store, encoded, StoreTiles(tiles), std::move(storing));
+  options.waits = nullptr;  // nothing has its place in an order
+  options.concurrency = objects_at_once;
+  graph.sink(store, encoded, StoreTiles(tiles), std::move(options));
 }
 
 }  // namespace weir

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -16,6 +17,9 @@
 
 namespace weir {
 
+/// Parts of a path, either of which may be empty.
+std::string joined_path(const std::string& path, const std::string& name);
+
 /// An array of a raster that is being written.
 struct ZarrTiles {
   std::shared_ptr<ZarrOutput> output;
@@ -23,21 +27,21 @@ struct ZarrTiles {
   ZarrArrayMetadata metadata;
   ChunkEncoding encoding;
   std::shared_ptr<std::atomic<std::uint64_t>> stored;  ///< bytes of objects, so far
+  /// Called before the first object and behind the last one: open and commit the output. Of the levels of a pyramid, those of one.
+  std::function<void()> open, commit;
 
   std::string key(const ZarrIndex& object) const;
   /// The chunk that tile `number` in file order is.
   ZarrIndex chunk_of(std::uint64_t tile) const;
   /// Of shards, that are open at once: those of a row of them.
   std::uint64_t open_shards() const;
-  /// Puts the metadata, and commits the output.
-  void commit() const;
 };
 
 /// Stores tiles as objects of their own; in any order, from many threads of the I/O lane. Opens the output, and commits it with the metadata.
 class StoreTiles {
  public:
   explicit StoreTiles(ZarrTiles tiles) : tiles_(std::move(tiles)) {}
-  void open() const { tiles_.output->open(); }
+  void open() const { tiles_.open(); }
   void operator()(const EncodedTiles& run) const;
   void close() const { tiles_.commit(); }
 
@@ -51,7 +55,7 @@ class StoreTiles {
 class StoreShardTiles {
  public:
   explicit StoreShardTiles(ZarrTiles tiles) : tiles_(std::move(tiles)) {}
-  void open() const { tiles_.output->open(); }
+  void open() const { tiles_.open(); }
   void operator()(const EncodedTiles& run);
   void close() const { tiles_.commit(); }
 
@@ -72,5 +76,8 @@ std::uint64_t store_standing_bytes(const ZarrTiles& tiles);
 /// Adds the nodes that encode and store the tiles of a plan.
 void add_store(Graph& graph, Output<TileRun> runs, const ZarrTiles& tiles, const StreamPlan& plan,
                const std::string& encode, const std::string& store);
+/// Adds the node that stores tiles. `options`: waits of the tiles, standing bytes.
+void add_store(Graph& graph, Output<EncodedTiles> encoded, const ZarrTiles& tiles, const std::string& store,
+               NodeOptions options);
 
 }  // namespace weir

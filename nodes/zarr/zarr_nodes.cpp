@@ -11,6 +11,7 @@
 #include "nodes/stores/http_parameters.hpp"
 #include "nodes/zarr/open_zarr_raster.hpp"
 #include "nodes/zarr/raster_storage.hpp"
+#include "nodes/zarr/zarr_levels.hpp"
 
 namespace weir {
 namespace {
@@ -33,8 +34,12 @@ class WriteInstance : public NodeInstance {
     storage_.metadata = parse_metadata_lines(text("metadata"), text("bands"));
     storage_.georeferencing = georeferencing_edit(parameters);
     storage_.stores_empty_chunks = parameters.flag("store_empty");
+    const bool has_pyramid = parameters.text("overviews") != "none";
+    if (!has_pyramid && parameters.text("resampling") != "auto")
+      throw Error::usage("use", "resampling", "no overviews are wanted");
     const bool overwrite = setup.overwrite || parameters.flag("overwrite");
     output_ = zarr_output(parameters.text("path"), storage_.format, overwrite, *setup.files);
+    if (has_pyramid) levels_.emplace(name_, output_, storage_, overview_options(parameters), setup_);
   }
 
   std::shared_ptr<EdgeInfo> describe(std::span<const std::shared_ptr<EdgeInfo>> inputs) override {
@@ -43,8 +48,12 @@ class WriteInstance : public NodeInstance {
     if (in->is_strips && in->tiles.height % in->tiles.tile_height != 0)
       throw Error::usage("write", output_->name(), "chunks are all of one size: cut tiles, not strips");
     cut_ = in->cut;
-    tiles_ = zarr_tiles(in->info, in->tiles, storage_, output_);
     if (!output_->beside().empty()) flow_.add_output(output_->beside());
+    if (levels_) {
+      levels_->describe(*in);
+      return nullptr;
+    }
+    tiles_ = zarr_tiles(in->info, in->tiles, storage_, output_);
     flow_.add_encoded(cut_, [bytes = tiles_.encoding.tile_charge()] { return bytes; });
     flow_.add_standing([this] {
       return setup_.slots(stage_name(name_, "encode")) * EncodeTiles(tiles_.encoding).slot_bytes() +
@@ -54,12 +63,19 @@ class WriteInstance : public NodeInstance {
   }
 
   AnyOutput add_to(Graph& graph, std::span<const AnyOutput> inputs) override {
+    if (levels_) {
+      levels_->add_to(graph, inputs.front().as<TileRun>());
+      return {};
+    }
     add_store(graph, inputs.front().as<TileRun>(), tiles_, flow_.stream(0, cut_), stage_name(name_, "encode"),
               stage_name(name_, "store"));
     return {};
   }
 
-  void finish(RunReport& report) override { report.output_bytes += tiles_.stored->load(); }
+  void finish(RunReport& report) override {
+    report.output_bytes += levels_ ? levels_->stored_bytes() : tiles_.stored->load();
+  }
+  std::string explain() const override { return levels_ ? levels_->explain() : ""; }
 
  private:
   std::string name_;
@@ -67,7 +83,8 @@ class WriteInstance : public NodeInstance {
   RasterFlow& flow_;
   ZarrStorage storage_;
   std::shared_ptr<ZarrOutput> output_;
-  ZarrTiles tiles_;
+  ZarrTiles tiles_;                   // either this
+  std::optional<ZarrLevels> levels_;  // or that
   std::size_t cut_ = 0;
 };
 
@@ -135,10 +152,12 @@ NodeType read_zarr_node_type() {
 NodeType write_zarr_node_type() {
   NodeType type;
   type.name = "write_zarr";
-  type.help = "writes tiles as the chunks of a new Zarr array, which is there when it is whole";
+  type.help =
+      "writes tiles as the chunks of a new Zarr array, or of a pyramid of them in one pass, which is there "
+      "when it is whole";
   type.inputs = {{"input", "tiles", "tiles as large as chunks; cut with interleave: band, bands come first"}};
   type.needs_order = true;
-  type.stages = {"encode", "store"};
+  type.stages = {"take", "gatherK", "reduceK", "encodeK", "storeK", "encode", "store"};
   type.parameters = {
       {.name = "path",
        .help = "the store to write, with the array's path in it behind: OUT.zarr/array; a folder or s3://",
@@ -175,6 +194,7 @@ NodeType write_zarr_node_type() {
       {.name = "bands",
        .help = "what bands are, one a line: 2:name=near infrared,unit=W/m2,scale=0.1,offset=-3"},
   };
+  std::ranges::move(overview_parameters("none"), std::back_inserter(type.parameters));
   std::ranges::move(georeferencing_parameters(), std::back_inserter(type.parameters));
   type.bytes =
       "per tile: its encoded bytes; of shards: an index for each of a row of them, through the whole run";

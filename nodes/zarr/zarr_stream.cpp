@@ -17,13 +17,12 @@ constexpr std::uint64_t other_files = 64;
 constexpr std::uint64_t files_of_shard = 2;
 
 /// Before the work, not in the middle of it.
-void check_open_files(const ZarrTiles& tiles) {
-  const std::uint64_t shards = tiles.open_shards();
+void check_open_files(const ZarrOutput& output, std::uint64_t shards) {
   struct ::rlimit limit = {};
   if (shards == 0 || ::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
   if (shards * files_of_shard + other_files > limit.rlim_cur)
     throw Error::usage(
-        "write", tiles.output->name(),
+        "write", output.name(),
         fmt::format("{} shards lie side by side and are open at once, and this process may have {} "
                     "files open: make shards wider, or raise the limit (ulimit -n)",
                     shards, limit.rlim_cur));
@@ -43,31 +42,42 @@ ZarrStream::ZarrStream(Graph& graph, const StreamInput& input, std::shared_ptr<Z
                        const ZarrStreamOptions& options)
     : graph_(graph), stream_(tile_stream(graph, input, options)) {
   const TilesEdge& edge = stream_.tiles();
-  tiles_ = zarr_tiles(edge.info, edge.tiles, options, std::move(output));
   RasterFlow& flow = stream_.flow();
-  if (const std::string beside = tiles_.output->beside(); !beside.empty()) {
-    check_open_files(tiles_);
-    flow.add_output(beside);
+  if (const std::string beside = output->beside(); !beside.empty()) flow.add_output(beside);
+  if (options.pyramid) {
+    levels_.emplace("", std::move(output), options, *options.pyramid, stream_.setup());
+    levels_->describe(edge);
+  } else {
+    tiles_ = zarr_tiles(edge.info, edge.tiles, options, std::move(output));
+    flow.add_encoded(edge.cut, [bytes = tiles_.encoding.tile_charge()] { return bytes; });
+    flow.add_standing([this] {
+      return stream_.setup().slots("encode") * EncodeTiles(tiles_.encoding).slot_bytes() +
+             store_standing_bytes(tiles_);
+    });
   }
-  flow.add_encoded(edge.cut, [bytes = tiles_.encoding.tile_charge()] { return bytes; });
-  flow.add_standing([this] {
-    return stream_.setup().slots("encode") * EncodeTiles(tiles_.encoding).slot_bytes() +
-           store_standing_bytes(tiles_);
-  });
+  if (!tiles().output->beside().empty()) check_open_files(*tiles().output, open_shards());
   stream_.plan_all();
 }
 
 void ZarrStream::write(Output<DecodedChunk> chunks) {
-  add_store(graph_, stream_.add_to(chunks), tiles_, stream_.plan(), "encode", "store");
+  if (levels_)
+    levels_->add_to(graph_, stream_.add_to(chunks));
+  else
+    add_store(graph_, stream_.add_to(chunks), tiles_, stream_.plan(), "encode", "store");
   stream_.set_concurrency();
+}
+
+std::uint64_t ZarrStream::stored_bytes() const {
+  return levels_ ? levels_->stored_bytes() : tiles_.stored->load();
 }
 
 std::string ZarrStream::explain() const {
   std::string text = stream_.plan().explain();
-  const ZarrLayout& layout = *tiles_.encoding.layout;
+  if (levels_) text += levels_->explain();
+  const ZarrLayout& layout = *tiles().encoding.layout;
   if (layout.index())
     text += fmt::format("shards      of {} chunks of {}; {} open at once\n", layout.chunk_count(),
-                        format_bytes(layout.codec().raw_bytes()), tiles_.open_shards());
+                        format_bytes(layout.codec().raw_bytes()), open_shards());
   return text;
 }
 

@@ -134,7 +134,7 @@ void set_concurrency(GraphFile& graph, const std::map<std::string, unsigned>& co
     const std::string& name = setting.first;  // no structured binding: clang 14 captures none
     const bool is_reading = name == "plan" || name == "fetch" || name == "decode";
     const auto is_stage_of = [&](const GraphNode& node) {
-      if (node.type.text == "write_zarr") return name == "encode" || name == "store";
+      if (node.type.text == "write_zarr") return !is_reading && name != "assemble" && name != "cut";
       return node.type.text == cog.name ? has_stage(cog, name) : is_reading && node.name.text == "in";
     };
     bool found = false;
@@ -223,6 +223,8 @@ GraphFile zarr_as_graph(const InputOptions& input, const ZarrConversion& convers
   if (conversion.flags.format) set(zarr, "format", std::to_string(*conversion.flags.format));
   if (!conversion.flags.shard.empty()) set(zarr, "shard", conversion.flags.shard);
   if (conversion.compress != "auto") set(zarr, "codec", conversion.compress);
+  if (conversion.pyramid) set(zarr, "overviews", conversion.overviews);
+  if (conversion.pyramid && !conversion.resampling.empty()) set(zarr, "resampling", conversion.resampling);
   if (options.codec.level) set(zarr, "level", std::to_string(*options.codec.level));
   if (options.nodata) set(zarr, "nodata", *options.nodata);
   if (const std::string lines = metadata_lines(options.metadata); !lines.empty())

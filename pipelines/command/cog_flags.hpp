@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <optional>
 #include <string>
 
 #include "pipelines/write_cog.hpp"
@@ -15,8 +16,13 @@ struct CogFlags {
   void add_to(CLI::App& app);
   /// Throws a usage Error where something is given that is not for a GeoTIFF.
   void require_none() const;
+  /// Of an array: a pyramid of them, where overviews are wanted. Throws a usage Error.
+  std::optional<OverviewOptions> pyramid() const;
   /// The same storage as `write`, with overviews. Throws a usage Error.
   WriteCogOptions options(const WriteGeotiffOptions& write) const;
+
+ private:
+  OverviewOptions overview_options() const;
 };
 
 }  // namespace weir::command

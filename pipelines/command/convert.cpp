@@ -226,11 +226,26 @@ Action add_convert(CLI::App& app, bool explain) {
     // Pixels without data get the new value where pixels are computed anyway; else it is only written down.
     if (options->input.converts()) options->input.nodata = options->nodata;
     WriteGeotiffOptions write_as = write_options(*options);
-    if (!is_cog) options->cog.require_none();
+    if (!is_cog && !to_zarr) options->cog.require_none();
     if (!to_zarr) options->zarr.require_none();
-    if (to_zarr) require_zarr_options(*options);
-    ZarrConversion zarr{options->output, options->compress, options->tile, options->interleave == "pixel",
-                        write_as,        options->zarr,     explain,       options->dot};
+    ZarrConversion zarr;
+    if (to_zarr) {
+      require_zarr_options(*options);
+      const std::optional<OverviewOptions> pyramid = options->cog.pyramid();
+      // The levels of a pyramid have all samples of a pixel in a chunk.
+      const bool interleaved = options->interleave == "pixel" || (options->interleave == "auto" && pyramid);
+      zarr = {options->output,
+              options->compress,
+              options->tile,
+              interleaved,
+              write_as,
+              options->zarr,
+              pyramid,
+              options->cog.overviews,
+              options->cog.resampling,
+              explain,
+              options->dot};
+    }
     if (options->print_graph && to_zarr) {
       const Size chunk = chunk_of(options->input.open()->info(), zarr);
       fmt::print("{}", to_yaml(zarr_as_graph(options->input, zarr, chunk, options->common)));

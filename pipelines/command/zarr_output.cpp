@@ -42,6 +42,7 @@ WriteZarrRasterOptions write_options(const ZarrConversion& conversion) {
     write.shard_width = shard.width;
   }
   write.interleaved = conversion.interleaved;
+  write.pyramid = conversion.pyramid;
   if (conversion.compress != "auto") write.compressor = conversion.compress;
   const WriteGeotiffOptions& common = conversion.common;
   write.level = common.codec.level;

@@ -7,6 +7,7 @@
 
 #include "framework/graph.hpp"
 #include "nodes/raster/chunk_source.hpp"
+#include "nodes/raster/pyramid_levels.hpp"
 #include "pipelines/command/options.hpp"
 #include "pipelines/write_geotiff.hpp"
 
@@ -29,6 +30,8 @@ struct ZarrConversion {
   WriteGeotiffOptions
       common;  ///< nodata, metadata, georeferencing, level, spool, overwrite, graph, concurrency
   ZarrFlags flags;
+  std::optional<OverviewOptions> pyramid;
+  std::string overviews, resampling;  ///< of the pyramid, as given
   bool explain = false, dot = false;
 };
 /// Pixels of a chunk of the array that a raster becomes.
