@@ -20,7 +20,8 @@
 //   zarr_tool_child create FOLDER PATH METADATA          a zarr.json, or a .zarray; as Weir writes it
 //   zarr_tool_child read FOLDER PATH RAW [SELECTION]     begin:count:step,... ; row-major, in the machine's byte order
 //   zarr_tool_child write FOLDER PATH RAW [SELECTION]
-// In the environment: THREADS, MEMORY (bytes), REPEAT (how often; prints the seconds of each), ORDER=C, KEEP=1, SYNC=0.
+// In the environment: THREADS, MEMORY (bytes), REPEAT (how often; prints the seconds of each), ORDER=C, KEEP=1, SYNC=0,
+// UPDATE=in_place.
 
 namespace {
 
@@ -92,6 +93,7 @@ int run(const std::vector<std::string>& words) {
       options.graph = graph;
       if (std::getenv("ORDER") != nullptr) options.order = ShardOrder::row_major;
       options.stores_empty_chunks = setting("KEEP", 0) != 0;
+      if (std::getenv("UPDATE") != nullptr) options.update = ZarrUpdate::in_place;
       write_zarr(array, selection, {elements.data(), strides}, options);
     } else {
       ReadZarrOptions options;

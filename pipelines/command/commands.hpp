@@ -13,6 +13,7 @@ Action add_convert(CLI::App& app, bool explain);
 Action add_read(CLI::App& app);
 Action add_info(CLI::App& app);
 Action add_validate(CLI::App& app);
+Action add_compact(CLI::App& app);
 /// A graph file; its plan.
 Action add_run(CLI::App& app, bool explain);
 Action add_nodes(CLI::App& app);

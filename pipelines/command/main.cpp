@@ -59,6 +59,7 @@ int run_command(int argc, char** argv) {
     actions.push_back(weir::command::add_read(app));
     actions.push_back(weir::command::add_info(app));
     actions.push_back(weir::command::add_validate(app));
+    actions.push_back(weir::command::add_compact(app));
     actions.push_back(weir::command::add_nodes(app));
     actions.push_back(weir::command::add_plugin_check(app));
     actions.push_back(weir::command::add_plugin_scan(app));
@@ -68,16 +69,15 @@ int run_command(int argc, char** argv) {
 
   const weir::command::StopOnSignal signals;
   try {
-    if (explained == "read" || explained == "info" || explained == "validate" || explained == "nodes" ||
-        explained == "plugin-check")
+    if (explained == "read" || explained == "info" || explained == "validate" || explained == "compact" ||
+        explained == "nodes" || explained == "plugin-check")
       throw weir::Error::usage("explain", explained,
                                "only graph files and convert have a plan to show: weir explain GRAPH.yaml");
     app.parse(static_cast<int>(arguments.size()), arguments.data());
     if (app.get_subcommands().empty())
-      throw weir::Error::usage(
-          "run", "weir",
-          "no command is named: convert, read, run, explain, validate, nodes or info; weir --help says "
-          "more");
+      throw weir::Error::usage("run", "weir",
+                               "no command is named: convert, read, run, explain, validate, compact, nodes "
+                               "or info; weir --help says more");
     if (!explain && app.got_subcommand("explain"))
       throw weir::Error::usage("explain", "nothing",
                                "name a command or a graph file: weir explain convert IN OUT");

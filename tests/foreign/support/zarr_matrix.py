@@ -101,6 +101,17 @@ def check_v3(name, dtype, layout, compressor, big, transposed, seed):
             others = [key for key in left if key.name != "zarr.json" and (folder / "ours" / key).read_bytes() != (folder / "theirs" / key).read_bytes()]
             if others:
                 problems.append(f"other bytes in {others[0]}")
+        # Shards of both, updated in place.
+        for path in ("ours", "theirs") if "shards" in layout else ():
+            window = some_slices(layout["shape"], seed + 3)
+            other = zarr_tool.elements_of(dtype, layout["shape"], seed + 8)
+            zarr_tool.write(folder, path, other[window], window, layout["shape"], in_place=True)
+            updated = elements.copy()
+            updated[window] = other[window]
+            if not zarr_tool.same(numpy.asarray(zarr.open_array(str(folder / path), mode="r")[...]), updated):
+                problems.append(f"zarr reads other elements than Weir wrote in place into {path}")
+            if not zarr_tool.same(numpy.asarray(by_tensorstore(folder, path)), updated):
+                problems.append(f"tensorstore reads other elements than Weir wrote in place into {path}")
     except Exception as error:  # what a peer says of our files is the result
         problems.append(f"{type(error).__name__}: {error}")
     checks.check(name, problems)

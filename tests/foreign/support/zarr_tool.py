@@ -24,12 +24,15 @@ def read(folder, path, dtype, shape, slices=None):
     return numpy.fromfile(raw, dtype=numpy.dtype(dtype).newbyteorder("=")).reshape(shape)
 
 
-def write(folder, path, elements, slices=None, shape=None):
+def write(folder, path, elements, slices=None, shape=None, in_place=False):
     raw = checks.SCRATCH / "elements.raw"
     numpy.ascontiguousarray(elements, dtype=elements.dtype.newbyteorder("=")).tofile(raw)
     words = [TOOL, "write", folder, path, raw]
     if slices:
         words.append(selection_text(slices, shape))
+    os.environ.pop("UPDATE", None)
+    if in_place:
+        os.environ["UPDATE"] = "in_place"
     checks.run(*words)
 
 
