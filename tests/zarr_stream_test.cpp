@@ -11,6 +11,7 @@
 
 #include "nodes/raster/geo_transform.hpp"
 #include "nodes/raster/metadata.hpp"
+#include "nodes/stores/counting_store.hpp"
 #include "nodes/stores/folder_store.hpp"
 #include "nodes/stores/memory_store.hpp"
 #include "nodes/tiff/open_tiff.hpp"
@@ -137,6 +138,43 @@ TEST_CASE("stored bytes are the same for any threads, tokens, budget and chunks 
       }
     CHECK(first.size() == (has_shards ? 1 + 2 * 3 * 4 : 1 + 2 * 19 * 32));
   }
+}
+
+TEST_CASE(
+    "a shard is read with one request, parts of it with one for its index and one for each group of chunks") {
+  const Raster raster = made_raster(512, 512);
+  WriteZarrRasterOptions options;
+  options.chunk_height = options.chunk_width = 32;
+  options.shard_height = options.shard_width = 256;
+  const auto store = std::make_shared<MemoryStore>();
+  ZarrRasterWrite(source_of(raster, 100, 100), store, "", options).run();
+  const auto counted = std::make_shared<const CountingStore>(store);
+  const auto count = [&](const ZarrRasterOptions& how, const Window& window) {
+    const auto source =
+        std::make_shared<const ZarrSource>(open_zarr(std::shared_ptr<const Store>(counted), ""), how);
+    counted->take();
+    Bytes pixels(window.height * window.width * 2);
+    read_region(source, window, {pixels.data(), interleaved_strides(window.width, 1, 2)});
+    CHECK(pixels == slice(raster, window).pixels);
+    return counted->take();
+  };
+  const StoreCount whole = count({}, {0, 0, 512, 512});
+  CHECK(whole.get == 4);
+  CHECK(whole.read_requests() == 4);
+  ZarrRasterOptions rows;
+  rows.chunk_height = 32;
+  rows.chunk_width = 256;
+  const StoreCount grouped = count(rows, {0, 0, 512, 512});
+  CHECK(grouped.get_end == 4);
+  CHECK(grouped.ranges == 4 * 8);
+  CHECK(grouped.read_requests() == 4 + 4 * 8);
+  // Groups do not grow beyond what a window touches.
+  const Window small{40, 70, 20, 20};
+  ZarrRasterOptions part;
+  part.part = [small](const RasterInfo&) { return small; };
+  const StoreCount few = count(part, small);
+  CHECK(few.read_requests() == 2);
+  CHECK(few.bytes_read < 64 * 16 + 4 + 32 * 32 * 2 + 100);
 }
 
 TEST_CASE("a shard may be larger than the memory, and a whole row of them is open at once") {

@@ -8,6 +8,7 @@
 #include "nodes/raster/georeferencing_edit.hpp"
 #include "nodes/raster/metadata.hpp"
 #include "nodes/raster/raster_nodes.hpp"
+#include "nodes/raster/window_source.hpp"
 #include "nodes/stores/http_parameters.hpp"
 #include "nodes/zarr/open_zarr_raster.hpp"
 #include "nodes/zarr/raster_storage.hpp"
@@ -136,6 +137,10 @@ NodeType read_zarr_node_type() {
         ZarrRasterOpenOptions options;
         options.axes = parameters.text("axes");
         options.http = http_options(parameters);
+        options.part = [&](const RasterInfo& whole) {
+          return part_window(whole, parameters.has("window") ? parameters.text("window") : "",
+                             parameters.has("bbox") ? parameters.text("bbox") : "");
+        };
         options.overview = static_cast<unsigned>(parameters.integer("overview"));
         options.max_chunk_bytes = parameters.bytes("max_chunk");
         options.array.check_sums = parameters.flag("check_sums");

@@ -161,6 +161,14 @@ void ZarrSource::choose_grid(const ZarrRasterOptions& options) {
     most_rows = std::min(most_rows, layout.chunks_of_object()[axes_.row]);
     most_cols = std::min(most_cols, layout.chunks_of_object()[axes_.col]);
   }
+  std::uint64_t wanted_rows = most_rows, wanted_cols = most_cols;
+  if (const std::optional<Window> part = options.part ? options.part(info_) : std::nullopt) {
+    const auto touched = [](std::uint64_t begin, std::uint64_t size, std::uint64_t chunk) {
+      return divided_up(begin % chunk + size, chunk);
+    };
+    wanted_rows = std::min(wanted_rows, touched(part->row, part->height, chunk_rows));
+    wanted_cols = std::min(wanted_cols, touched(part->col, part->width, chunk_cols));
+  }
   const auto grown = [&](std::uint64_t most, auto&& bytes) {
     std::uint64_t count = 1;
     while (count < most && bytes(count + 1) <= std::min(enough, options.max_chunk_bytes)) ++count;
@@ -171,10 +179,10 @@ void ZarrSource::choose_grid(const ZarrRasterOptions& options) {
   rows = std::min(rows, most_rows);
   std::uint64_t cols = options.chunk_width
                            ? divided_up(*options.chunk_width, chunk_cols)
-                           : grown(most_cols, [&](std::uint64_t count) { return bytes_of(rows, count); });
+                           : grown(wanted_cols, [&](std::uint64_t count) { return bytes_of(rows, count); });
   cols = std::min({cols, most_cols, most_in_plane});
   if (!options.chunk_height)
-    rows = grown(std::min(most_rows, std::max<std::uint64_t>(most_in_plane / cols, 1)),
+    rows = grown(std::min(wanted_rows, std::max<std::uint64_t>(most_in_plane / cols, 1)),
                  [&](std::uint64_t count) { return bytes_of(count, cols); });
   while (rows > 1 && bytes_of(rows, cols) > options.max_chunk_bytes) --rows;
   while (cols > 1 && bytes_of(rows, cols) > options.max_chunk_bytes) --cols;

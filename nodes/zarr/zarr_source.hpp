@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -22,6 +23,8 @@ struct ZarrRasterOptions {
   std::optional<std::uint64_t> chunk_height = std::nullopt, chunk_width = std::nullopt;
   /// The most bytes that the pixels of a chunk may take: groups are made smaller to keep it; an array whose own chunks are larger is refused.
   std::uint64_t max_chunk_bytes = std::uint64_t{2} << 30;
+  /// The part that will be read, of this raster; nothing: all of it. Chunks are not grown beyond what it touches.
+  std::function<std::optional<Window>(const RasterInfo& whole)> part = {};
 };
 
 /// An array of two axes, or of three with the samples of a pixel as one of them, as a source of chunks. Blocks have one plane per sample

@@ -9,6 +9,7 @@
 #include "framework/error.hpp"
 #include "nodes/stores/url.hpp"
 #ifdef WEIR_WITH_ZARR
+#include "nodes/raster/window_source.hpp"
 #include "nodes/zarr/open_zarr_raster.hpp"
 #include "pipelines/command/raster_text.hpp"
 #endif
@@ -31,6 +32,7 @@ std::shared_ptr<const ChunkSource> open_zarr_input(const InputOptions& input) {
   options.axes = input.axes;
   options.overview = input.overview;
   options.http = input.http.options();
+  options.part = [&input](const RasterInfo& whole) { return part_window(whole, input.window, input.bbox); };
   if (!input.max_chunk.empty()) options.max_chunk_bytes = parse_bytes(input.max_chunk);
   if (!input.chunk.empty()) {
     const Size size = parse_size("--chunk", input.chunk);
@@ -80,7 +82,8 @@ void print_zarr_info(const std::string& path, const HttpOptions& http) {
   if (const std::vector<std::string> names = dimensions_of(array); !names.empty() && names != axes)
     fmt::print("  dimensions   {}\n", fmt::join(names, ", "));
   const ZarrSharding* sharding = array.sharding();
-  fmt::print("  chunks       {}\n", sizes_text(sharding != nullptr ? sharding->chunk_shape : array.chunk_shape));
+  fmt::print("  chunks       {}\n",
+             sizes_text(sharding != nullptr ? sharding->chunk_shape : array.chunk_shape));
   if (sharding != nullptr)
     fmt::print("  shards       {}, index at the {}\n", sizes_text(array.chunk_shape),
                sharding->index_at_end ? "end" : "start");
