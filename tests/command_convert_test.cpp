@@ -31,6 +31,7 @@ TEST_CASE(
                                                   {"read", "--help"},
                                                   {"info", "--help"},
                                                   {"validate", "--help"},
+                                                  {"compact", "--help"},
                                                   {"explain", "--help"},
                                                   {"explain", "convert", "--help"},
                                                   {"convert", "--help-all"},

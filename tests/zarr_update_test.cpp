@@ -39,6 +39,19 @@ batched::Elements counted(std::uint64_t count, std::uint16_t first = 0x1000) {
 }
 const batched::Elements four_fill = values({0x0107, 0x0107, 0x0107, 0x0107});
 
+/// An update in place of element 3 to 7, whose journal is there, and which has not changed the shard.
+void leave_journal(const std::shared_ptr<const Store>& store, const std::string& path,
+                   const ZarrArrayMetadata& metadata) {
+  struct Refusing : CountingStore {
+    using CountingStore::CountingStore;
+    void put_range(std::string_view key, std::uint64_t, std::span<const std::byte>) const override {
+      throw Error("change", key, "refused");
+    }
+  };
+  const auto array = std::make_shared<const ZarrArray>(std::make_shared<Refusing>(store), path, metadata);
+  CHECK_THROWS_AS(update(array, {{3, 1, 1}}, values({7}), in_place()), Error);
+}
+
 }  // namespace
 
 TEST_CASE("after random updates of both kinds and compactions, arrays are those of the plain pipeline") {
@@ -225,18 +238,7 @@ TEST_CASE("a journal that is broken is an Error that names it, at each byte, and
   const auto array = open(store, metadata);
   update(array, {{0, 32, 1}}, counted(32), copy_on_write());
   const std::string key = "a/.weir-journal/c.0";
-  {
-    // Done in a store that cannot put ranges: the journal stays.
-    struct Refusing : CountingStore {
-      using CountingStore::CountingStore;
-      void put_range(std::string_view name, std::uint64_t, std::span<const std::byte>) const override {
-        throw Error("change", name, "refused");
-      }
-    };
-    CHECK_THROWS_AS(
-        update(open(std::make_shared<Refusing>(store), metadata), {{3, 1, 1}}, values({7}), in_place()),
-        Error);
-  }
+  leave_journal(store, "a", metadata);
   const batched::Elements journal = batched::whole_object(*store, key);
   const batched::Elements shard = batched::whole_object(*store, "a/c/0");
   REQUIRE(journal.size() > 40);
@@ -280,6 +282,25 @@ TEST_CASE("a journal that is broken is an Error that names it, at each byte, and
   CHECK(std::string(error_of([&] { open_zarr(store, "a"); }).what()).find(key) != std::string::npos);
   store->erase("a/c/0");
   CHECK(std::string(error_of([&] { open_zarr(store, "a"); }).what()).find(key) != std::string::npos);
+}
+
+TEST_CASE("in a folder, too, a journal whose writer lives is left alone, and nobody waits for it to end") {
+  const Folder folder;
+  const auto store = std::make_shared<FolderStore>(folder.path, FolderStoreOptions{.durable = false});
+  create_zarr(*store, "", eight_chunks(false));  // the array is the store itself
+  update(open_zarr(store, ""), {{0, 32, 1}}, counted(32), copy_on_write());
+  leave_journal(store, "", eight_chunks(false));
+  REQUIRE(store->size(".weir-journal/c.0"));
+  const batched::Elements shard = batched::whole_object(*store, "c/0");
+  {
+    const auto lock = store->lock("c/0");
+    open_zarr(std::make_shared<FolderStore>(folder.path), "");
+    CHECK(store->size(".weir-journal/c.0"));
+    CHECK(batched::whole_object(*store, "c/0") == shard);
+  }
+  open_zarr(std::make_shared<FolderStore>(folder.path), "");
+  CHECK_FALSE(store->size(".weir-journal/c.0"));
+  CHECK(batched::whole_object(*store, "c/0") != shard);
 }
 
 TEST_CASE(
