@@ -286,7 +286,9 @@ TEST_CASE("a level of a pyramid lies where the full raster does, whatever place 
   WriteZarrRasterOptions options;
   options.chunk_height = options.chunk_width = 32;
   options.pyramid = OverviewOptions{};
-  options.georeferencing.bounds = Bounds{10, 20, 30, 40};
+  GeoTransform place;  // in pixels of the full raster: 0.1 x 0.2 each
+  place.x_origin = 10, place.x_per_col = 0.1, place.y_origin = 40, place.y_per_row = -0.2;
+  options.georeferencing.transform = place;
   options.metadata = {{"A", "b"}};
   write_zarr_raster(source_of(raster, 64, 64), folder / "a.zarr", options);
   for (unsigned level = 0; level < 3; ++level) {
