@@ -212,12 +212,11 @@ Action add_convert(CLI::App& app, bool explain) {
     convert->add_flag("--print-graph", options->print_graph,
                       "Print this as a graph file for weir run, and do nothing");
   if (explain) convert->add_flag("--dot", options->dot, "Print the graph in the DOT language");
-  keep_in_short_help(
-      *convert,
-      {"--to",      "--overviews", "--resampling", "--window",      "--bbox",    "--shard",     "--overview",
-       "--samples", "--type",      "--compress",   "--level",       "--quality", "--predictor", "--tile",
-       "--strip",   "--nodata",    "--sparse",     "--statistics",  "--crs",     "--memory",    "--threads",
-       "--report",  "--overwrite", "--quiet",      "--print-graph", "--dot"});
+  keep_in_short_help(*convert,
+                     {"--to",        "--overviews", "--resampling",  "--window", "--bbox",      "--shard",
+                      "--overview",  "--samples",   "--compress",    "--level",  "--predictor", "--tile",
+                      "--strip",     "--nodata",    "--crs",         "--memory", "--threads",   "--report",
+                      "--overwrite", "--quiet",     "--print-graph", "--dot"});
   return [options, convert, explain](const std::stop_token& stop) {
     if (!convert->parsed()) return;
     const std::string format = format_of(*options);
