@@ -10,8 +10,7 @@ void CogFlags::add_to(CLI::App& app) {
   std::vector<std::string> kernels, packings;
   for (const Resampling each : all_resamplings) kernels.emplace_back(name_of(each));
   for (const CogPacking each : all_cog_packings) packings.emplace_back(name_of(each));
-  app.add_option("--overviews", overviews,
-                 "COG, Zarr: auto, none, or factors of the full raster: 2,4,8 (default: auto; Zarr: none)")
+  app.add_option("--overviews", overviews, "auto, none or factors: 2,4,8 (COG: auto, Zarr: none)")
       ->option_text("LIST");
   app.add_option(
          "--resampling", resampling,

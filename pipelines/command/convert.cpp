@@ -145,14 +145,13 @@ Action add_convert(CLI::App& app, bool explain) {
         ->option_text(placeholder)
         ->check(CLI::IsMember(std::move(allowed)));
   };
-  choice("--to", options->to,
-         "geotiff, cog: one with overviews, or zarr (default: zarr for OUT.zarr, else geotiff)", "F",
+  choice("--to", options->to, "geotiff, cog or zarr (default: by OUT, else geotiff)", "F",
          {"auto", "geotiff", "cog", "zarr"});
   std::vector<std::string> codecs = codec_names();
   codecs.insert(codecs.end(), {"auto", "gzip", "blosc"});
   choice("--compress", options->compress,
-         "none, deflate, zstd, lzw, lzma, packbits, lerc, lerc_deflate, lerc_zstd, webp or jpeg (default: "
-         "deflate); Zarr: none, zstd, gzip or blosc (default: zstd)",
+         "none, deflate, zstd, lzw, lzma, packbits, lerc, lerc_deflate, lerc_zstd, webp or jpeg (Zarr: none, "
+         "zstd, gzip or blosc; default: deflate, Zarr: zstd)",
          "C", std::move(codecs));
   convert
       ->add_option(
@@ -199,8 +198,7 @@ Action add_convert(CLI::App& app, bool explain) {
                    "Where chunks wait that do not fit the memory: auto, none or FOLDER")
       ->option_text("S");
   convert->add_flag("--sparse", options->sparse, "Leave tiles out that hold nothing but nodata (or 0)");
-  convert->add_flag("--statistics", options->statistics,
-                    "Measure each band on the way: extremes, mean, deviation in GDAL_METADATA");
+  convert->add_flag("--statistics", options->statistics, "Measure each band on the way, into GDAL_METADATA");
   choice("--bigtiff", options->bigtiff, "auto, yes or no", "B", {"auto", "yes", "no"});
   options->cog.add_to(*convert);
   options->zarr.add_to(*convert);

@@ -130,9 +130,9 @@ ProgressStyle CommonOptions::progress_style() const {
 }
 
 void InputOptions::add_to(CLI::App& app) {
-  app.add_option("IN", path,
-                 "A TIFF file or its URL, PATH.zarr[/ARRAY], or terrain:WIDTHxHEIGHT[:TYPE]\nfor a made-up "
-                 "elevation model")
+  app.add_option(
+         "IN", path,
+         "A TIFF file or its URL, PATH.zarr[/ARRAY], or\nterrain:WIDTHxHEIGHT[:TYPE] for a made-up model")
       ->required();
   auto* part = app.add_option("--window", window, "Only this part, in pixels")->option_text("X,Y,W,H");
   app.add_option("--bbox", bbox, "Only the pixels that touch this box of the raster's CRS")

@@ -13,9 +13,7 @@ void ZarrFlags::add_to(CLI::App& app) {
   app.add_option("--format", format, "Zarr: 2 or 3 (default: 3)")
       ->option_text("N")
       ->check(CLI::IsMember({2, 3}));
-  app.add_option("--shard", shard,
-                 "Zarr: shards of N or HEIGHTxWIDTH pixels, multiples of --tile (default: none)")
-      ->option_text("N");
+  app.add_option("--shard", shard, "Zarr: shards of N or HEIGHTxWIDTH pixels")->option_text("N");
 }
 
 void ZarrFlags::require_none() const {
