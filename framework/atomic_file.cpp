@@ -246,7 +246,8 @@ void AtomicFile::write_at(std::uint64_t offset, std::span<const std::byte> data)
     offset += written;
     const std::uint64_t before = bytes_written_;
     bytes_written_ += written;
-    if (bytes_written_ / write_out_bytes > before / write_out_bytes)  // it only asks: what goes wrong is said by fsync
+    if (bytes_written_ / write_out_bytes >
+        before / write_out_bytes)  // it only asks: what goes wrong is said by fsync
       static_cast<void>(files_.sync_file_range(fd_, 0, 0, SYNC_FILE_RANGE_WRITE));
     data = data.subspan(written);
   }

@@ -276,7 +276,8 @@ TEST_CASE("the concurrency of a node caps how many of it run at once, and withou
       options.overwrite = true;
       options.graph = {.memory = 256 * mebibyte, .tokens = 32, .threads = 4, .engine = Engine::onetbb};
       if (cap > 0) options.concurrency[node] = cap;
-      Meeting meeting(cap == 0 ? 3 : cap);  // as many must be able to be inside at once, however busy the machine
+      Meeting meeting(cap == 0 ? 3
+                               : cap);  // as many must be able to be inside at once, however busy the machine
       RunOptions run;
       run.before_body = [&](const std::string& running, std::uint64_t) {
         if (running == node) meeting.attend();
