@@ -28,8 +28,9 @@ TEST_CASE("read and convert take an overview; a graph file that is printed makes
   const TemporaryFolder folder;
   const std::string in = folder / "in.tif", raw = folder / "out.raw", tif = folder / "out.tif";
   write_file(in, make_images({full, mask, half, quarter}));
-  for (const auto& [number, picture] :
-       {std::pair("0", full), std::pair("1", half), std::pair("2", quarter)}) {
+  for (const auto& each : {std::pair("0", full), std::pair("1", half), std::pair("2", quarter)}) {
+    const auto& number = each.first;  // no structured bindings: clang 14 does not capture them
+    const auto& picture = each.second;
     CAPTURE(number);
     REQUIRE(weir({"read", in, "--overview", number, "--output", raw, "--overwrite"}).code == 0);
     CHECK(file_bytes(raw) == test::pixels_of(picture));
