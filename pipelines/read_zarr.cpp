@@ -7,6 +7,7 @@
 
 #include "framework/bytes.hpp"
 #include "framework/recording.hpp"
+#include "nodes/raster/remote_reading.hpp"
 #include "nodes/zarr/run_sizes.hpp"
 
 namespace weir {
@@ -82,11 +83,7 @@ RunReport ZarrRead::run(const RunOptions& run) {
   report.source_chunks = runs_->chunks();
   report.source_reads = decoded_->load();
   report.raw_bytes = raw_bytes_;
-  if (Traffic* traffic = array_->store().traffic()) {
-    const TrafficCount count = traffic->take();
-    report.requests += count.requests;
-    report.fetched_bytes += count.bytes;
-  }
+  add_traffic(array_->store().traffic(), report);
   return report;
 }
 

@@ -6,6 +6,7 @@
 
 #include "framework/bytes.hpp"
 #include "framework/recording.hpp"
+#include "nodes/raster/remote_reading.hpp"
 #include "nodes/zarr/patch_shards.hpp"
 #include "nodes/zarr/run_sizes.hpp"
 
@@ -112,11 +113,7 @@ std::string ZarrWrite::explain() const {
 RunReport ZarrWrite::run(const RunOptions& run) {
   RunReport report = graph_->run(run);
   report.raw_bytes = raw_bytes_;
-  if (Traffic* traffic = array_->store().traffic()) {
-    const TrafficCount count = traffic->take();
-    report.requests += count.requests;
-    report.fetched_bytes += count.bytes;
-  }
+  add_traffic(array_->store().traffic(), report);
   return report;
 }
 

@@ -9,12 +9,15 @@ unsigned requests_at_once(const ChunkSource& source) {
   return remote ? remote->traffic->at_once() : 0;
 }
 
-void add_traffic(const ChunkSource& source, RunReport& report) {
-  const std::optional<RemoteReading> remote = source.remote();
-  if (!remote) return;
-  const TrafficCount count = remote->traffic->take();
+void add_traffic(Traffic* traffic, RunReport& report) {
+  if (traffic == nullptr) return;
+  const TrafficCount count = traffic->take();
   report.requests += count.requests;
   report.fetched_bytes += count.bytes;
+}
+
+void add_traffic(const ChunkSource& source, RunReport& report) {
+  if (const std::optional<RemoteReading> remote = source.remote()) add_traffic(remote->traffic, report);
 }
 
 std::string explain_requests(const ChunkSource& source) {

@@ -11,6 +11,8 @@ namespace weir {
 /// Requests that a source wants in flight; 0 where it is not remote.
 unsigned requests_at_once(const ChunkSource& source);
 
+/// Adds the requests that were counted since the last report; nothing for nullptr.
+void add_traffic(Traffic* traffic, RunReport& report);
 /// Adds the requests that a source has made since its opening, or since the last report.
 void add_traffic(const ChunkSource& source, RunReport& report);
 
