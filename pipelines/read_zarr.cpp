@@ -16,10 +16,10 @@ namespace weir {
 //  source   I/O lane            all cores  all cores
 //
 //  plan     RunRequest   runs of chunks that the selection touches            nodes/zarr/chunk_runs.hpp
-//  fetch    FetchedRun   their stored bytes: one request for a whole shard,   nodes/zarr/read_runs.hpp
-//                        else its index (kept) and merged ranges
-//  split    RunPart      as many of its chunks as one thread decodes at once
-//  decode   DecodedPart  their elements, packed
+//  fetch    FetchedRun   their stored bytes: one request for a whole shard,   nodes/zarr/stored_chunks.hpp
+//                        else its index (kept) and merged ranges              nodes/zarr/shard_indexes.hpp
+//  split    RunPart      as many of its chunks as one thread decodes at once  nodes/zarr/read_runs.hpp
+//  decode   DecodedPart  their elements, packed                               nodes/zarr/chunk_codec.hpp
 //  scatter               into the caller's memory, fill where there is none   nodes/zarr/strided_copy.hpp
 //
 //  A unit is a run: its stored bytes and its elements are what it takes from the budget.

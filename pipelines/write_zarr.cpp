@@ -20,7 +20,7 @@ namespace weir {
 //  claim    ClaimedRun    the object is locked, its index read where parts stay
 //  fetch    ExistingRun   stored bytes of chunks that change in part
 //  merge    MergedRun     these decoded, the caller's elements over them           nodes/zarr/strided_copy.hpp
-//  encode   EncodedRun    all fill: nothing
+//  encode   EncodedRun    all fill: nothing                                        nodes/zarr/chunk_codec.hpp
 //  store                  chunk by chunk into its object; what stays is copied there inside the store; index and name last
 //                         in place: into a journal, then over the shard        nodes/zarr/patch_shards.hpp
 //

@@ -7,7 +7,6 @@ Each row: medians of interleaved runs in milliseconds, on two threads each, nobo
 Weir's. Whole arrays of uint16, written and read; chunks of one array are MIB together.
 """
 
-import json
 import os
 import pathlib
 import shutil
