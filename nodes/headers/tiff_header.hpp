@@ -2,95 +2,120 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "nodes/headers/header_row.hpp"
+#include "nodes/headers/header_bytes.hpp"
 
 namespace weir {
 
-/// Bytes [offset, offset + bytes) of a file.
-struct ByteRange {
-  std::uint64_t offset = 0, bytes = 0;
-};
-
-/// The parts of a file that have been fetched: pieces of the caller's memory, in any order; they may touch and overlap. A value may
-/// lie across several.
-class HeaderBytes {
- public:
-  void add(std::uint64_t offset, std::span<const std::byte> bytes);
-  /// Fills `out` from `offset` on; false where a byte of it has not been fetched.
-  bool read(std::uint64_t offset, std::span<std::byte> out) const;
-  /// The same bytes where they lie in one piece; empty where they do not.
-  std::span<const std::byte> view(std::uint64_t offset, std::uint64_t bytes) const;
-  /// The first byte of [offset, offset + bytes) that has not been fetched, and how many follow it.
-  std::optional<ByteRange> missing(std::uint64_t offset, std::uint64_t bytes) const;
-  void clear();
-
- private:
-  struct Piece {
-    std::uint64_t offset;
-    std::span<const std::byte> bytes;
-  };
-  std::vector<Piece> pieces_;  ///< ascending
-};
-
-/// What one header may cost. Beyond it, tags are left out with a warning, and directories end the chain with one.
+/// What one header may cost. Beyond it, values are left out with a warning, and directories end the chain with a problem.
 struct HeaderLimits {
   std::uint32_t directories = 1024;
-  std::uint32_t entries = 4096;            ///< of one directory
+  std::uint32_t entries = 4096;            ///< of one directory; libtiff's own
   std::uint64_t value_bytes = 64 << 10;    ///< of one value
-  std::uint64_t header_bytes = 512 << 10;  ///< of all directories and values of a file together
+  std::uint64_t header_bytes = 512 << 10;  ///< of all values of a file together
   std::uint64_t gap = 4096;                ///< ranges nearer than this are asked for as one
   bool arrays = false;                     ///< whether tile and strip offsets and byte counts are read, too
 };
 
-/// A tag of a directory. Values are kept as bytes in the machine's order.
+/// Damage: a row of errors.parquet.
+struct HeaderProblem {
+  std::string_view code;     ///< a stable word, of static storage; the list of them is in tiff_header.cpp and header_rows.cpp
+  std::string reason;        ///< a sentence
+  std::uint64_t offset = 0;  ///< where in the file
+};
+
+/// A tag of a directory.
 struct HeaderEntry {
   std::uint16_t tag = 0, type = 0;
+  bool was_read = false;  ///< there is a value; else it was left out: an array nobody asked for, a limit, damage
+  std::uint32_t place = 0, bytes = 0;  ///< of the value, in TiffHeader::values
   std::uint64_t count = 0;
   std::uint64_t offset = 0;  ///< of the value in the file; 0: it is in the entry
-  bool was_read =
-      false;  ///< the value is in `value`; else it was left out (an array nobody asked for, a limit)
-  std::vector<std::byte> value;
 };
 
 struct HeaderDirectory {
   std::uint64_t offset = 0;
   std::optional<std::size_t> parent;  ///< of a SubIFD: the directory that names it
-  std::vector<HeaderEntry> entries;   ///< ascending by tag, of a tag that comes twice the first
+  /// Ascending by tag; of a tag that comes twice the first. Of directories behind the first only what says what they are, see
+  /// says_what_it_is(): nobody pays for the rest.
+  std::vector<HeaderEntry> entries;
   const HeaderEntry* find(std::uint16_t tag) const;
 };
 
+/// NewSubfileType, SubfileType, ImageWidth, ImageLength, PhotometricInterpretation, SubIFDs.
+constexpr bool says_what_it_is(std::uint16_t tag) {
+  return (tag >= 254 && tag <= 257) || tag == 262 || tag == 330;
+}
+
 struct TiffHeader {
   bool is_little_endian = true, is_bigtiff = false;
-  std::vector<HeaderDirectory> directories;  ///< main chain in order, each followed by its SubIFDs
-  std::uint64_t header_end = 0;
-  std::vector<std::string> warnings;
+  std::vector<HeaderDirectory> directories;  ///< main chain in order, each followed by its SubIFDs; empty: nothing could be read
+  std::vector<std::byte> values;             ///< of all entries, in the machine's byte order
+  std::uint64_t header_end = 0;              ///< the byte after the last one of directories and values that are read
+  std::vector<std::string> warnings;         ///< no damage, but not as it should be; the first 16
+  std::vector<HeaderProblem> problems;       ///< the first of each code
+
+  std::span<const std::byte> value(const HeaderEntry& entry) const {
+    return entry.was_read ? std::span(values).subspan(entry.place, entry.bytes) : std::span<const std::byte>();
+  }
+  void add_warning(std::string text);
+  void add_problem(std::string_view code, std::uint64_t offset, std::string reason);
 };
 
 /// Reads classic and BigTIFF headers (TIFF 6.0, section 2; BigTIFF) from what has been fetched of them, and says what else it needs:
-/// a parser that never waits. One thread at a time.
+/// a parser that never waits. The same header whatever the pieces are in which it comes. EXIF and GPS directories are not followed.
+/// Holds at most HeaderLimits::header_bytes of values, 160 KiB of the first directory and 300 bytes of each other. One thread at a time.
 class HeaderReader {
  public:
   explicit HeaderReader(std::uint64_t file_bytes, const HeaderLimits& limits = {});
-  /// Reads as far as `bytes` goes. What is needed next: ascending, merged by HeaderLimits::gap, inside the file, never what `bytes`
-  /// has; empty: all is read. Throws Error (without an object) for what is no TIFF, and where not even the first directory can
-  /// be read; damage behind that is a warning. Ends after at most HeaderLimits::directories + 2 calls that were answered.
+  /// Reads as far as `bytes` goes, and says what is needed next: ascending, merged by HeaderLimits::gap (which may take in what
+  /// `bytes` has between two of them), inside the file; together at most header_bytes and as much again in gaps, 36 KiB around each
+  /// of the directories that are next. Empty: all is read, or nothing more can be. What is given once need not be given again but
+  /// for what read() then asks for again. Ends after at most 3 calls for each directory and 2 more, if all that is asked
+  /// for is given. Damage is in TiffHeader::problems; it throws nothing but std::bad_alloc.
   std::vector<ByteRange> read(const HeaderBytes& bytes);
   /// What was read, also where read() has not come to its end. Leaves nothing behind.
   TiffHeader take();
 
  private:
-  // (the parser's state)
-};
+  struct Place {  // of a directory to come
+    std::uint64_t offset = 0;
+    std::optional<std::size_t> parent;
+  };
+  struct Value {  // of an entry, outside of its directory
+    std::size_t directory, entry;
+    std::uint16_t word_bytes;
+  };
 
-/// The row of a header. `object` is taken over. Never throws: what does not fit is a warning. Transforms coordinates with PROJ where
-/// the build has it, with one context per thread.
-HeaderRow header_row(ListedObject object, const TiffHeader& header);
+  bool read_front(const HeaderBytes& bytes);
+  bool read_next(const HeaderBytes& bytes);
+  void read_entries(std::span<const std::byte> table, std::uint64_t table_offset, std::uint64_t entries);
+  void sort_entries(HeaderDirectory& directory);
+  void choose_values(std::size_t index);
+  bool check(const HeaderEntry& entry);
+  void follow(std::size_t index, std::uint64_t next);
+  void follow_sub_directories(std::size_t index);
+  void push(std::uint64_t offset, std::optional<std::size_t> parent, std::uint64_t named_at);
+  bool fetch_values(const HeaderBytes& bytes);
+  bool fetch(const Value& value, const HeaderBytes& bytes);
+  void ask(const HeaderBytes& bytes, std::uint64_t offset, std::uint64_t count);
+  void ask_around(const HeaderBytes& bytes, std::uint64_t offset);
+  std::vector<ByteRange> merged();
+
+  std::uint64_t file_bytes_;
+  HeaderLimits limits_;
+  TiffHeader header_;
+  bool has_front_ = false, is_over_ = false, is_swapped_ = false;
+  std::vector<Place> next_;              // a stack: the last is read next
+  std::vector<std::uint64_t> seen_;  // offsets of directories, read or to come; at most HeaderLimits::directories
+  std::vector<Value> missing_;
+  std::vector<ByteRange> wanted_;
+  std::uint64_t gaps_left_;
+};
 
 }  // namespace weir

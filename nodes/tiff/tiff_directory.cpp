@@ -6,7 +6,6 @@
 #include <array>
 #include <bit>
 #include <cassert>
-#include <cstring>
 #include <unordered_set>
 #include <utility>
 
@@ -19,11 +18,6 @@ namespace {
 constexpr std::uint64_t tag_bytes_limit = 16u << 20;
 constexpr std::uint64_t entries_limit = 4096;       // libtiff's own
 constexpr std::uint64_t directories_limit = 65536;  // libtiff's own was 65535 for long
-
-/// Offset and byte count arrays of strips and tiles: as long as the raster needs, and read in pieces.
-bool is_strile_array(std::uint16_t id) {
-  return id == 273 || id == 279 || id == 324 || id == 325;
-}
 
 [[noreturn]] void fail(const ReadableFile& file, std::string_view reason) {
   throw Error("read", file.path(), reason);
@@ -77,58 +71,9 @@ void check_values(const ReadableFile& file, const TiffEntry& entry, std::uint64_
 
 }  // namespace
 
-std::uint64_t load_unsigned(const std::byte* data, std::size_t bytes, bool is_swapped) {
-  switch (bytes) {
-    case 2: {
-      std::uint16_t value;
-      std::memcpy(&value, data, sizeof value);
-      return is_swapped ? __builtin_bswap16(value) : value;
-    }
-    case 4: {
-      std::uint32_t value;
-      std::memcpy(&value, data, sizeof value);
-      return is_swapped ? __builtin_bswap32(value) : value;
-    }
-    default: {
-      assert(bytes == 8);
-      std::uint64_t value;
-      std::memcpy(&value, data, sizeof value);
-      return is_swapped ? __builtin_bswap64(value) : value;
-    }
-  }
-}
-
 void read_exactly(const ReadableFile& file, std::uint64_t offset, std::span<std::byte> out) {
   if (file.read_at(offset, out) != out.size())
     fail(file, fmt::format("it ends before byte {}, where it should have more", offset + out.size()));
-}
-
-std::uint64_t tiff_type_bytes(std::uint16_t type) {
-  switch (type) {
-    case 1:
-    case 2:
-    case 6:
-    case 7:
-      return 1;  // BYTE, ASCII, SBYTE, UNDEFINED
-    case 3:
-    case 8:
-      return 2;  // SHORT, SSHORT
-    case 4:
-    case 9:
-    case 11:
-    case 13:
-      return 4;  // LONG, SLONG, FLOAT, IFD
-    case 5:
-    case 10:
-    case 12:
-      return 8;  // RATIONAL, SRATIONAL, DOUBLE
-    case 16:
-    case 17:
-    case 18:
-      return 8;  // LONG8, SLONG8, IFD8
-    default:
-      return 0;
-  }
 }
 
 const TiffEntry* TiffDirectory::find(std::uint16_t id) const {

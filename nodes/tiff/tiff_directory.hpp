@@ -8,6 +8,7 @@
 
 #include "framework/file.hpp"
 #include "nodes/raster/raster_info.hpp"
+#include "nodes/raster/tiff_values.hpp"
 
 namespace weir {
 
@@ -52,16 +53,10 @@ std::uint64_t bytes_of(const TiffDirectory& directory);
 std::optional<std::uint64_t> peek_unsigned(const ReadableFile& file, const TiffDirectory& directory,
                                            std::uint16_t id, std::uint64_t index = 0);
 
-/// Bytes of one value of a TIFF field type; 0 for a type that neither TIFF 6.0 nor BigTIFF defines.
-std::uint64_t tiff_type_bytes(std::uint16_t type);
-
 /// The values of an entry of a known type, in the byte order of the machine.
 RawTag read_tag(const ReadableFile& file, const TiffDirectory& directory, const TiffEntry& entry);
 
 /// Fills `out` from `offset`; throws Error where the file ends before.
 void read_exactly(const ReadableFile& file, std::uint64_t offset, std::span<std::byte> out);
-
-/// The unsigned number of 2, 4 or 8 bytes at `data`.
-std::uint64_t load_unsigned(const std::byte* data, std::size_t bytes, bool is_swapped);
 
 }  // namespace weir
