@@ -13,7 +13,7 @@
 namespace weir::test {
 
 /// A bucket named "box" on the loopback device, as far as S3Store uses one: no signature is checked (tests/foreign/s3_agree.py has a
-/// server that does). Objects of one seed have one tag. A page of a listing has 3 keys.
+/// server that does). Objects of one seed have one tag. A page of a listing has 3 keys, unless it is said otherwise.
 class FakeS3 {
  public:
   FakeS3() {
@@ -34,6 +34,7 @@ class FakeS3 {
 
   HttpServer server;
   bool fails_completion = false;  ///< with status 200, as Amazon may
+  int keys_of_page = 3;
 
  private:
   static std::string value(const std::string& query, const std::string& name) {
@@ -61,7 +62,7 @@ class FakeS3 {
     const auto bytes = std::as_bytes(std::span(body));
     file.bytes.assign(bytes.begin(), bytes.end());
     file.etag = tag(body);
-    sizes_[decode(path).substr(std::string("/box/").size())] = body.size();
+    objects_[decode(path).substr(std::string("/box/").size())] = {body.size(), file.etag};
     server.serve(path, std::move(file));
   }
 
@@ -81,7 +82,7 @@ class FakeS3 {
       return MadeAnswer{404, "<Error><Code>NoSuchUpload</Code></Error>"};
     if (request.method == "DELETE") {
       if (upload.empty()) {
-        sizes_.erase(decode(path).substr(std::string("/box/").size()));
+        objects_.erase(decode(path).substr(std::string("/box/").size()));
         server.stop_serving(path);
       }
       uploads_.erase(upload);
@@ -117,24 +118,43 @@ class FakeS3 {
   }
 
   MadeAnswer page(const std::string& query) const {
-    const std::string prefix = value(query, "prefix"), after = value(query, "continuation-token");
-    std::string text;
+    const std::string prefix = value(query, "prefix"), token = value(query, "continuation-token");
+    const std::string after = token.empty() ? value(query, "start-after") : token;
+    const std::string wanted = value(query, "max-keys");
+    const int most = wanted.empty() ? keys_of_page : std::min(keys_of_page, std::stoi(wanted));
+    std::string text, next, folder;
     int count = 0;
-    for (auto at = after.empty() ? sizes_.lower_bound(prefix) : sizes_.upper_bound(after);
-         at != sizes_.end() && at->first.starts_with(prefix); ++at) {
-      text += fmt::format("<Contents><Key>{}</Key><Size>{}</Size></Contents>", encode_url(at->first, true),
-                          at->second);
-      if (++count == 3) {
+    for (auto at = objects_.lower_bound(std::max(prefix, after));
+         at != objects_.end() && at->first.starts_with(prefix); ++at) {
+      const std::size_t slash =
+          value(query, "delimiter").empty() ? std::string::npos : at->first.find('/', prefix.size());
+      const std::string shown = slash == std::string::npos ? at->first : at->first.substr(0, slash + 1);
+      if (shown <= after || shown == folder) continue;
+      if (count++ == most) {
         text += fmt::format(
-            "<IsTruncated>true</IsTruncated><NextContinuationToken>{}</NextContinuationToken>", at->first);
+            "<IsTruncated>true</IsTruncated><NextContinuationToken>{}</NextContinuationToken>", next);
         break;
+      }
+      next = shown;
+      if (slash != std::string::npos) {
+        folder = shown;
+        text += fmt::format("<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>", encode_url(shown, true));
+      } else {
+        text += fmt::format(
+            "<Contents><Key>{}</Key><LastModified>2009-10-12T17:50:30.250Z</LastModified><ETag>&quot;{}&quot;"
+            "</ETag><Size>{}</Size></Contents>",
+            encode_url(shown, true), at->second.tag.substr(1, at->second.tag.size() - 2), at->second.size);
       }
     }
     return {200, "<ListBucketResult><EncodingType>url</EncodingType>" + text + "</ListBucketResult>"};
   }
 
   mutable std::mutex mutex_;
-  std::map<std::string, std::uint64_t> sizes_;
+  struct Listed {
+    std::uint64_t size = 0;
+    std::string tag;
+  };
+  std::map<std::string, Listed> objects_;
   std::map<std::string, std::map<int, std::string>> uploads_;
   int numbers_ = 0;
 };

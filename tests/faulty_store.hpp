@@ -77,10 +77,10 @@ class FaultyStore : public Store {
     call("lock", key);
     return store_->lock(key, stop);
   }
-  void list(std::string_view prefix, const std::function<bool(std::string_view, std::uint64_t)>& each,
-            const std::stop_token& stop = {}) const override {
-    call("list", prefix);
-    store_->list(prefix, each, stop);
+  void list_objects(const ListRequest& request, const std::function<bool(const StoredObject&)>& each,
+                    const std::stop_token& stop = {}) const override {
+    call("list", request.prefix);
+    store_->list_objects(request, each, stop);
   }
   unsigned requests_at_once() const override { return store_->requests_at_once(); }
   std::uint64_t gap_bytes() const override { return store_->gap_bytes(); }

@@ -96,11 +96,11 @@ std::unique_ptr<ObjectLock> CountingStore::lock(std::string_view key, const std:
   add(&StoreCount::lock);
   return store_->lock(key, stop);
 }
-void CountingStore::list(std::string_view prefix,
-                         const std::function<bool(std::string_view, std::uint64_t)>& each,
-                         const std::stop_token& stop) const {
+void CountingStore::list_objects(const ListRequest& request,
+                                 const std::function<bool(const StoredObject&)>& each,
+                                 const std::stop_token& stop) const {
   add(&StoreCount::list);
-  store_->list(prefix, each, stop);
+  store_->list_objects(request, each, stop);
 }
 
 }  // namespace weir

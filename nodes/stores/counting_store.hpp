@@ -40,8 +40,8 @@ class CountingStore : public Store {
   void sync(std::string_view key) const override;
   void erase(std::string_view key) const override;
   std::unique_ptr<ObjectLock> lock(std::string_view key, const std::stop_token& stop = {}) const override;
-  void list(std::string_view prefix, const std::function<bool(std::string_view, std::uint64_t)>& each,
-            const std::stop_token& stop = {}) const override;
+  void list_objects(const ListRequest& request, const std::function<bool(const StoredObject&)>& each,
+                    const std::stop_token& stop = {}) const override;
   unsigned requests_at_once() const override { return store_->requests_at_once(); }
   std::uint64_t gap_bytes() const override { return store_->gap_bytes(); }
   Traffic* traffic() const override { return store_->traffic(); }

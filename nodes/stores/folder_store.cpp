@@ -402,7 +402,7 @@ unsigned char FolderStore::type_of(const std::string& key) const {
 }
 
 /// Of a name that a folder listed; nothing where it is no object. Folders have been told apart where `type` says so.
-std::optional<std::uint64_t> FolderStore::size_of_listed(const std::string& key, unsigned char type) const {
+std::optional<StoredObject> FolderStore::look_at_listed(const std::string& key, unsigned char type) const {
   struct stat status = {};
   if (type == DT_LNK) {
     const Open file(files_, try_open(key, O_PATH));
@@ -414,12 +414,14 @@ std::optional<std::uint64_t> FolderStore::size_of_listed(const std::string& key,
     throw system_failure("list", key, errno);
   }
   if (!S_ISREG(status.st_mode)) return std::nullopt;
-  return static_cast<std::uint64_t>(status.st_size);
+  return StoredObject{.key = key,
+                      .size = static_cast<std::uint64_t>(status.st_size),
+                      .last_modified = status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1'000'000};
 }
 
 /// False where `each` wants no more. `start` is a folder's key with a slash behind it, or empty.
-bool FolderStore::list_below(const std::string& start,
-                             const std::function<bool(std::string_view, std::uint64_t)>& each,
+bool FolderStore::list_below(const std::string& start, const ListRequest& request,
+                             const std::function<bool(const StoredObject&)>& each,
                              const std::stop_token& stop) const {
   struct Name {
     std::string text;  ///< of a folder with a slash behind it, which is how keys are ordered
@@ -427,6 +429,10 @@ bool FolderStore::list_below(const std::string& start,
     bool operator<(const Name& other) const { return text < other.text; }
   };
   const std::string folder = path(start) + (start.empty() ? "/" : "");
+  // Of this folder's names, those up to `first` are not wanted; of the folder with that name some keys may be.
+  const std::string_view whole = request.start_after;
+  if (!whole.starts_with(start) && start < whole) return true;
+  const std::string_view first = whole.starts_with(start) ? whole.substr(start.size()) : std::string_view();
   for (std::string after;;) {
     if (stop.stop_requested()) throw Error::cancelled();
     std::set<Name> names;  // the first ones behind `after`
@@ -436,7 +442,7 @@ bool FolderStore::list_below(const std::string& start,
       std::string text(name);
       if (type == DT_UNKNOWN) type = type_of(start + text);
       if (type == DT_DIR) text += '/';
-      if (text <= after) return;
+      if (text <= after || (text <= first && !(type == DT_DIR && first.starts_with(text)))) return;
       if (names.size() == names_at_once) {
         is_all = false;
         if (text > names.rbegin()->text) return;
@@ -450,10 +456,12 @@ bool FolderStore::list_below(const std::string& start,
     }
     for (const Name& name : names) {
       const std::string key = start + name.text;
-      if (name.type == DT_DIR) {
-        if (!list_below(key, each, stop)) return false;
-      } else if (const std::optional<std::uint64_t> bytes = size_of_listed(key, name.type)) {
-        if (!each(key, *bytes)) return false;
+      if (name.type == DT_DIR && request.one_level) {
+        if (name.text > first && !each({.key = key})) return false;
+      } else if (name.type == DT_DIR) {
+        if (!list_below(key, request, each, stop)) return false;
+      } else if (const std::optional<StoredObject> object = look_at_listed(key, name.type)) {
+        if (!each(*object)) return false;
       }
     }
     if (is_all) return true;
@@ -461,13 +469,13 @@ bool FolderStore::list_below(const std::string& start,
   }
 }
 
-void FolderStore::list(std::string_view prefix,
-                       const std::function<bool(std::string_view, std::uint64_t)>& each,
-                       const std::stop_token& stop) const {
-  if (prefix.empty()) {
-    list_below("", each, stop);
-  } else if (open("list", prefix, O_PATH)) {
-    list_below(std::string(prefix) + "/", each, stop);
+void FolderStore::list_objects(const ListRequest& request,
+                               const std::function<bool(const StoredObject&)>& each,
+                               const std::stop_token& stop) const {
+  if (request.prefix.empty()) {
+    list_below("", request, each, stop);
+  } else if (open("list", request.prefix, O_PATH)) {
+    list_below(std::string(request.prefix) + "/", request, each, stop);
   }
 }
 

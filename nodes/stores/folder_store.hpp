@@ -51,8 +51,8 @@ class FolderStore : public Store {
   std::unique_ptr<ObjectLock> lock(std::string_view key, const std::stop_token& stop = {}) const override;
   /// Holds 64 Ki names of each folder on the way at a time, and reads a folder of more names again for the next ones. Of
   /// symbolic links it shows those that lead to files inside.
-  void list(std::string_view prefix, const std::function<bool(std::string_view, std::uint64_t)>& each,
-            const std::stop_token& stop = {}) const override;
+  void list_objects(const ListRequest& request, const std::function<bool(const StoredObject&)>& each,
+                    const std::stop_token& stop = {}) const override;
   std::uint64_t standing_bytes() const override;
   std::uint64_t writer_bytes() const override { return AtomicFile::copy_bytes; }
 
@@ -68,10 +68,10 @@ class FolderStore : public Store {
   void read(std::string_view key, const Open& file, std::uint64_t offset, std::span<std::byte> out) const;
   void prepare_folder(std::string_view key) const;
   std::unique_ptr<AtomicFile> new_file(std::string_view key, bool exists) const;
-  bool list_below(const std::string& start, const std::function<bool(std::string_view, std::uint64_t)>& each,
-                  const std::stop_token& stop) const;
+  bool list_below(const std::string& start, const ListRequest& request,
+                  const std::function<bool(const StoredObject&)>& each, const std::stop_token& stop) const;
   unsigned char type_of(const std::string& key) const;
-  std::optional<std::uint64_t> size_of_listed(const std::string& key, unsigned char type) const;
+  std::optional<StoredObject> look_at_listed(const std::string& key, unsigned char type) const;
   Error system_failure(std::string_view action, std::string_view key, int error_number) const;
 
   FileSystem& files_;

@@ -28,6 +28,9 @@ struct HttpRequest {
   /// Where the server answers with the whole object (200): called with its size, on the loop's thread; gives the memory
   /// for it, or nothing to refuse it. Without it such an answer is refused.
   std::function<std::span<std::byte>(std::uint64_t bytes)> room = {};
+  /// Where the server answers with the whole object (200), what is wanted is taken out of it, and the rest is not waited for. For bytes
+  /// up to HttpOptions::whole_bytes; those behind are refused.
+  bool accepts_whole = false;
   /// The last bytes are wanted, as many as `out` has, instead of those from `first` on; fewer, right-aligned in `out`, where
   /// the object is smaller.
   bool is_suffix = false;
@@ -44,6 +47,7 @@ struct HttpReply {
   /// 200 and 206 is an answer, unless repeating was of no avail.
   std::string failure;
   bool was_cancelled = false;
+  bool is_too_long = false;             ///< more text than HttpRequest::text_bytes
   long status = 0;                      ///< of the last answer; 0: none came
   std::uint64_t bytes = 0;              ///< of the body, in the caller's memory
   std::optional<ContentRange> range;    ///< of a 206, consistent with what was asked for and what came
@@ -55,7 +59,7 @@ struct HttpReply {
 };
 
 /// Requests over HTTP, many at once: one thread drives them all (libcurl's multi interface), connections are kept
-/// alive, waiting for a busy server holds up no thread. Requests start in the order they were given, at most
+/// alive, waiting for a busy server holds up no thread. A server that says it is busy (429, 503) has fewer at once for a while. Requests start in the order they were given, at most
 /// HttpOptions::requests at once. Proxies as the environment says (http_proxy, no_proxy ...), certificates checked. Thread-safe.
 class HttpClient {
  public:

@@ -21,7 +21,8 @@ namespace {
 constexpr long receive_bytes = 64 << 10;
 /// What is read of an answer that nobody wants (an error page), so that its connection can be used again.
 constexpr std::uint64_t unwanted_bytes = 64 << 10;
-constexpr std::chrono::seconds longest_pause{10};
+/// Of requests that HttpOptions::rate spaces: those of so long may begin together, as a wait has milliseconds.
+constexpr std::chrono::milliseconds rate_grain{10};
 
 /// A busy server, or a gateway that lost its own.
 bool is_passing(long status) {
@@ -93,8 +94,9 @@ struct HttpClient::Loop::Transfer {
   Done done;
   HttpReply reply;
 
+  std::uint64_t most_whole_bytes = 0;
   unsigned attempts = 0;
-  Clock::time_point first_begun, not_before;
+  Clock::time_point first_begun, begun, not_before;
 
   // Of one attempt.
   CURL* easy = nullptr;
@@ -104,6 +106,9 @@ struct HttpClient::Loop::Transfer {
   bool has_body = false, is_encoded = false;
   bool is_wanted = false, is_text = false;  ///< the body
   std::span<std::byte> room;
+  std::uint64_t skip = 0;   ///< bytes of a whole object in front of the wanted ones
+  bool takes_part = false;  ///< of a whole object
+  bool has_enough = false;  ///< of it; we ended the transfer
   std::uint64_t unwanted = 0;
   curl_off_t sent = 0;
   std::string content_range;
@@ -181,6 +186,7 @@ struct HttpClient::Loop::Callbacks {
       reply.text.append(reinterpret_cast<const char*>(data.data()), some);
       if (some == data.size()) return true;
       if (is_good(reply.status)) {
+        reply.is_too_long = true;
         transfer.refusal = fmt::format("the answer has more than {} bytes", transfer.request.text_bytes);
         return false;
       }
@@ -189,14 +195,21 @@ struct HttpClient::Loop::Callbacks {
       transfer.unwanted += data.size();
       return transfer.unwanted <= unwanted_bytes;
     }
+    if (transfer.takes_part) {
+      const std::size_t skipped = std::min<std::uint64_t>(data.size(), transfer.skip);
+      transfer.skip -= skipped;
+      data = data.subspan(skipped);
+      transfer.has_enough = data.size() > transfer.room.size() - reply.bytes;
+      data = data.first(std::min(data.size(), transfer.room.size() - reply.bytes));
+    }
     if (data.size() > transfer.room.size() - reply.bytes) {
       transfer.refusal =
           fmt::format("the server sends more than the {} bytes that it should", transfer.room.size());
       return false;
     }
-    std::memcpy(transfer.room.data() + reply.bytes, data.data(), data.size());
+    if (!data.empty()) std::memcpy(transfer.room.data() + reply.bytes, data.data(), data.size());
     reply.bytes += data.size();
-    return true;
+    return !transfer.has_enough;
   }
 
   /// Looks at the headers, before the first byte of the body is kept.
@@ -226,7 +239,15 @@ struct HttpClient::Loop::Callbacks {
       curl_off_t length = -1;
       curl_easy_getinfo(transfer.easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
       if (length >= 0) reply.length = static_cast<std::uint64_t>(length);
-      if (!request.room)
+      if (request.accepts_whole) {
+        transfer.takes_part = true;
+        transfer.skip = request.first;
+        transfer.room = request.out;
+        if (request.first + request.out.size() > transfer.most_whole_bytes)
+          transfer.refusal =
+              fmt::format("the server gives no ranges, and byte {} is behind what is read whole",
+                          request.first + request.out.size());
+      } else if (!request.room)
         transfer.refusal = "the server answers with the whole file instead of the part that was asked for";
       else if (!reply.length)
         transfer.refusal = "the server gives no ranges, and does not say how long the file is";
@@ -237,7 +258,7 @@ struct HttpClient::Loop::Callbacks {
   }
 };
 
-HttpClient::Loop::Loop(const HttpOptions& options) : options_(options) {
+HttpClient::Loop::Loop(const HttpOptions& options) : options_(options), bearable_(options.requests) {
   if (options.requests == 0)
     throw Error::usage("use", "requests over HTTP", "at least 1 must be allowed at once");
   initialise_curl();
@@ -273,6 +294,7 @@ std::uint64_t HttpClient::Loop::start(HttpRequest request, Done done) {
   auto transfer = std::make_unique<Transfer>();
   transfer->request = std::move(request);
   transfer->done = std::move(done);
+  transfer->most_whole_bytes = options_.whole_bytes;
   std::uint64_t number = 0;
   {
     std::lock_guard lock(mutex_);
@@ -331,10 +353,16 @@ bool HttpClient::Loop::take_posted() {
 
 void HttpClient::Loop::start_waiting() {
   const Clock::time_point now = Clock::now();
-  for (auto next = waiting_.begin(); next != waiting_.end() && running_.size() < options_.requests;) {
+  for (auto next = waiting_.begin(); next != waiting_.end() && running_.size() < places();) {
     if ((*next)->not_before > now) {
       ++next;
       continue;
+    }
+    if (options_.rate > 0) {
+      if (now < next_begin_) return;
+      next_begin_ =
+          std::max(next_begin_, now - rate_grain) +
+          std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(1 / options_.rate));
     }
     std::unique_ptr<Transfer> transfer = std::move(*next);
     next = waiting_.erase(next);
@@ -347,7 +375,9 @@ void HttpClient::Loop::begin(std::unique_ptr<Transfer> transfer) {
   const HttpRequest& request = of.request;
   const Clock::time_point now = Clock::now();
   if (of.attempts++ == 0) of.first_begun = now;
-  of.last_heard = now;
+  of.begun = of.last_heard = now;
+  of.takes_part = of.has_enough = false;
+  of.skip = 0;
   of.has_body = of.is_encoded = of.is_wanted = of.is_text = false;
   of.sent = 0;
   of.room = {};
@@ -457,8 +487,10 @@ int HttpClient::Loop::milliseconds_to_wait() const {
   Clock::time_point next = Clock::time_point::max();
   for (const std::unique_ptr<Transfer>& transfer : running_)
     next = std::min(next, transfer->last_heard + options_.timeout);
-  if (running_.size() < options_.requests)
-    for (const std::unique_ptr<Transfer>& transfer : waiting_) next = std::min(next, transfer->not_before);
+  if (running_.size() < places())
+    for (const std::unique_ptr<Transfer>& transfer : waiting_)
+      next = std::min(next,
+                      std::max(transfer->not_before, options_.rate > 0 ? next_begin_ : Clock::time_point()));
   constexpr std::int64_t hour = 3'600'000;
   if (next == Clock::time_point::max()) return hour;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now()).count();
@@ -492,7 +524,9 @@ void HttpClient::Loop::end_attempt(std::unique_ptr<Transfer> transfer, int resul
   release_easy(of);
   of.not_before = Clock::now() + std::chrono::seconds(std::clamp<curl_off_t>(retry_after, 0, 86'400));
 
+  note_answer(of);
   if (!of.refusal.empty()) return finish(std::move(transfer), of.refusal);
+  if (of.has_enough) return finish(std::move(transfer), "");
   if (is_passing(status))
     return repeat_or_fail(std::move(transfer), fmt::format("the server answers with status {}", status));
   const bool is_unwanted = code == CURLE_WRITE_ERROR && of.unwanted > unwanted_bytes;
@@ -514,9 +548,23 @@ void HttpClient::Loop::end_attempt(std::unique_ptr<Transfer> transfer, int resul
   finish(std::move(transfer), "");
 }
 
+std::size_t HttpClient::Loop::places() const {
+  return std::max<std::size_t>(1, static_cast<std::size_t>(bearable_));
+}
+
+void HttpClient::Loop::note_answer(const Transfer& transfer) {
+  if (transfer.reply.status == 429 || transfer.reply.status == 503) {
+    if (transfer.begun < halved_at_) return;
+    halved_at_ = Clock::now();
+    bearable_ = std::max(1.0, std::min<double>(bearable_, static_cast<double>(running_.size()) + 1) / 2);
+  } else if (transfer.reply.status != 0) {
+    bearable_ = std::min<double>(options_.requests, bearable_ + 1 / bearable_ + 0.05);
+  }
+}
+
 HttpClient::Loop::Clock::duration HttpClient::Loop::pause_before_repeat(const Transfer& transfer) {
   const unsigned doublings = std::min(transfer.attempts - 1, 20u);
-  const double most = std::chrono::duration<double>(longest_pause).count();
+  const double most = std::chrono::duration<double>(options_.longest_pause).count();
   const double pause = std::min(most, std::chrono::duration<double>(options_.retry_pause).count() *
                                           static_cast<double>(1u << doublings));
   const double scattered = pause * std::uniform_real_distribution<double>(0.5, 1.0)(random_);

@@ -39,6 +39,7 @@ class HttpClient::Loop {
   void run();
   bool take_posted();
   void start_waiting();
+  void note_answer(const Transfer& transfer);
   void begin(std::unique_ptr<Transfer> transfer);
   void collect_ended();
   void end_stalled();
@@ -49,6 +50,7 @@ class HttpClient::Loop {
   void finish(std::unique_ptr<Transfer> transfer, std::string failure);
   void release_easy(Transfer& transfer);
   Clock::duration pause_before_repeat(const Transfer& transfer);
+  std::size_t places() const;
 
   const HttpOptions options_;
   void* multi_ = nullptr;  ///< CURLM
@@ -63,6 +65,10 @@ class HttpClient::Loop {
   Transfers waiting_, running_;
   std::vector<void*> idle_;    ///< easy handles, for reuse
   bool has_answered_ = false;  ///< any server, ever: a name that was never found is a wrong name
+  /// Requests at once that the server bears: halved when it says that it is busy, once for all that were under way then; a window of
+  /// other answers is one more, and 5 %: from 1 to 256 in some 60 round trips.
+  double bearable_ = 1;
+  Clock::time_point halved_at_, next_begin_;  ///< next_begin_: see HttpOptions::rate
   std::minstd_rand random_{std::random_device{}()};
 
   std::thread thread_;

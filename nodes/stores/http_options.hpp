@@ -11,17 +11,19 @@ namespace weir {
 struct HttpOptions {
   /// Longest time without a byte: while connecting, before the answer, inside it.
   std::chrono::milliseconds timeout{30'000};
-  /// How often a request is repeated that met a busy server (429, 500, 502, 503, 504), a broken connection or a
+  /// How often a request is repeated that met a busy server (408, 429, 500, 502, 503, 504), a broken connection or a
   /// timeout.
   unsigned retries = 6;
-  /// Pause before the first repetition; doubled each time, up to 10 s, and scattered by a half. Retry-After counts
+  /// Pause before the first repetition; doubled each time, up to the longest, and scattered by a half. Retry-After counts
   /// where the server sends it.
-  std::chrono::milliseconds retry_pause{200};
+  std::chrono::milliseconds retry_pause{200}, longest_pause{10'000};
   /// A request is not repeated later than this after it was first sent.
   std::chrono::milliseconds retry_time{120'000};
   /// Requests in flight at most, and how many a run tries to have there. With 30 ms to the server, 16 requests of
   /// 1 MiB at once are 560 MB/s, more than two cores decode.
   unsigned requests = 16;
+  /// Requests that are begun in a second at most; 0: no limit.
+  double rate = 0;
   /// Redirections that one request follows.
   unsigned redirects = 10;
   /// What opening a file reads of its beginning, and then what is read around a tag or array elsewhere. 64 KiB are 5 ms

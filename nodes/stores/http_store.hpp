@@ -33,6 +33,7 @@ class HttpStore : public Store {
                                        const std::stop_token& stop = {}) const override;
   bool get_ranges(std::string_view key, std::span<const ObjectRange> ranges,
                   const std::stop_token& stop = {}) const override;
+  std::unique_ptr<RangeReader> range_reader(unsigned at_once) const override;
   unsigned requests_at_once() const override { return objects_->traffic().at_once(); }
   /// 64 KiB are 5 ms at 100 Mbit/s, less than another round trip.
   std::uint64_t gap_bytes() const override { return 64 << 10; }
@@ -40,8 +41,11 @@ class HttpStore : public Store {
   std::uint64_t standing_bytes() const override { return sizeof *this + objects_->standing_bytes(); }
 
  private:
+  HttpRequest request(std::string_view key) const;
+
   std::string base_, query_;  ///< the URL around the key
   const std::string name_;
+  const HttpOptions http_;
   std::unique_ptr<HttpObjects> objects_;
 };
 

@@ -131,20 +131,20 @@ void LatencyStore::erase(std::string_view key) const {
 std::unique_ptr<ObjectLock> LatencyStore::lock(std::string_view key, const std::stop_token& stop) const {
   return store_->lock(key, stop);
 }
-void LatencyStore::list(std::string_view prefix,
-                        const std::function<bool(std::string_view, std::uint64_t)>& each,
-                        const std::stop_token& stop) const {
+void LatencyStore::list_objects(const ListRequest& request,
+                                const std::function<bool(const StoredObject&)>& each,
+                                const std::stop_token& stop) const {
   std::uint64_t left = keys_of_page;
   wait(std::uint64_t{0}, stop);
-  const auto on_page = [&](std::string_view key, std::uint64_t size) {
+  const auto on_page = [&](const StoredObject& object) {
     if (left == 0) {
       wait(std::uint64_t{0}, stop);
       left = keys_of_page;
     }
     --left;
-    return each(key, size);
+    return each(object);
   };
-  store_->list(prefix, on_page, stop);
+  store_->list_objects(request, on_page, stop);
 }
 
 }  // namespace weir

@@ -37,8 +37,8 @@ class LatencyStore : public Store {
   void sync(std::string_view key) const override;
   void erase(std::string_view key) const override;
   std::unique_ptr<ObjectLock> lock(std::string_view key, const std::stop_token& stop = {}) const override;
-  void list(std::string_view prefix, const std::function<bool(std::string_view, std::uint64_t)>& each,
-            const std::stop_token& stop = {}) const override;
+  void list_objects(const ListRequest& request, const std::function<bool(const StoredObject&)>& each,
+                    const std::stop_token& stop = {}) const override;
   unsigned requests_at_once() const override { return options_.requests_at_once; }
   /// What the bandwidth carries during one latency; without a limit of it, at 1 GB/s.
   std::uint64_t gap_bytes() const override;

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <utility>
 
+#include "nodes/stores/listed_keys.hpp"
+
 namespace weir {
 namespace {
 
@@ -157,23 +159,22 @@ std::unique_ptr<ObjectLock> MemoryStore::lock(std::string_view key, const std::s
   return std::make_unique<Lock>(*this, key, stop);
 }
 
-void MemoryStore::list(std::string_view prefix,
-                       const std::function<bool(std::string_view, std::uint64_t)>& each,
-                       const std::stop_token& stop) const {
-  if (!prefix.empty()) check_key(prefix);
-  const std::string start = prefix.empty() ? "" : std::string(prefix) + "/";
+void MemoryStore::list_objects(const ListRequest& request,
+                               const std::function<bool(const StoredObject&)>& each,
+                               const std::stop_token& stop) const {
+  ListedKeys keys(request);
   std::string last;  // the call is made without the mutex: it may use the store
   for (bool is_first = true;; is_first = false) {
     if (stop.stop_requested()) throw Error::cancelled();
     std::uint64_t bytes = 0;
     {
       const std::shared_lock guard(mutex_);
-      const auto next = is_first ? objects_.lower_bound(start) : objects_.upper_bound(last);
-      if (next == objects_.end() || !next->first.starts_with(start)) return;
+      const auto next = is_first ? objects_.lower_bound(keys.start()) : objects_.upper_bound(last);
+      if (next == objects_.end() || !next->first.starts_with(keys.below())) return;
       last = next->first;
       bytes = next->second->size();
     }
-    if (!each(last, bytes)) return;
+    if (keys.is_wanted(last) && !each(keys.object(last, bytes))) return;
   }
 }
 

@@ -33,8 +33,8 @@ class MemoryStore : public Store {
   void sync(std::string_view key) const override;
   void erase(std::string_view key) const override;
   std::unique_ptr<ObjectLock> lock(std::string_view key, const std::stop_token& stop = {}) const override;
-  void list(std::string_view prefix, const std::function<bool(std::string_view, std::uint64_t)>& each,
-            const std::stop_token& stop = {}) const override;
+  void list_objects(const ListRequest& request, const std::function<bool(const StoredObject&)>& each,
+                    const std::stop_token& stop = {}) const override;
   std::uint64_t gap_bytes() const override { return 0; }
   std::uint64_t standing_bytes() const override;  ///< of all objects, as they are now
 

@@ -16,7 +16,8 @@ std::shared_ptr<const Store> open_store(const std::string& path, const StoreOpti
     return std::make_shared<const ZipStore>(open_readable(path, options.http.http, files),
                                             options.zip_prefix);
   };
-  if (path.starts_with("s3://")) return std::make_shared<const S3Store>(path, options.s3);
+  if (path.starts_with("s3://") || path.starts_with("gs://"))
+    return std::make_shared<const S3Store>(path, options.s3);
   if (path.starts_with("memory:")) return std::make_shared<const MemoryStore>(path);
   if (is_url(path)) {
     if (path.substr(0, path.find_first_of("?#")).ends_with(".zip")) return zip();

@@ -23,6 +23,7 @@ struct StoreOptions {
 /// Opens what a path or URL names:
 ///
 ///   s3://bucket/prefix   S3Store
+///   gs://bucket/prefix   S3Store, of Google's
 ///   http(s)://...        HttpStore; where its path ends in ".zip", ZipStore
 ///   memory:NAME          MemoryStore, a new one each time: for tests
 ///   a path to a file     ZipStore

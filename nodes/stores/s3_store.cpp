@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <initializer_list>
 #include <utility>
 
+#include "nodes/stores/aws_profile.hpp"
+#include "nodes/stores/http_ranges.hpp"
+#include "nodes/stores/s3_listing.hpp"
 #include "nodes/stores/url.hpp"
 
 #if defined(WEIR_WITH_CURL) && defined(WEIR_WITH_OPENSSL) && defined(WEIR_WITH_PUGIXML)
@@ -21,8 +23,9 @@ namespace {
 // Of the protocol.
 constexpr std::uint64_t smallest_part = 5 << 20, largest_put = std::uint64_t{5} << 30;
 constexpr std::size_t most_parts = 10'000;
-// Of an answer in XML. A page of 1000 keys of 1024 bytes, each of them encoded as three, has 4 MB.
-constexpr std::size_t answer_bytes = 8 << 20;
+// Of an answer in XML. A page of 1000 keys of 100 bytes has 450 KB; one that has more than this is asked for in two.
+constexpr std::size_t answer_bytes = 1 << 20;
+constexpr std::size_t keys_of_page = 1000;
 
 std::string from_environment(std::string value, std::initializer_list<const char*> names) {
   for (const char* name : names)
@@ -58,26 +61,12 @@ std::string reason_of(const HttpReply& reply) {
   return reason;
 }
 
-std::string decoded(std::string_view text) {
-  std::string plain;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    unsigned char byte = 0;
-    if (text[i] == '%' && i + 2 < text.size() &&
-        std::from_chars(text.data() + i + 1, text.data() + i + 3, byte, 16).ptr == text.data() + i + 3) {
-      plain += static_cast<char>(byte);
-      i += 2;
-    } else {
-      plain += text[i] == '+' ? ' ' : text[i];
-    }
-  }
-  return plain;
-}
-
 }  // namespace
 
 S3Store::S3Store(const std::string& url, const S3Options& options) : name_(url), options_(options) {
   const auto refuse = [&](std::string_view reason) { throw Error::usage("open", url, reason); };
-  constexpr std::string_view scheme = "s3://";
+  const bool is_google = url.starts_with("gs://");
+  const std::string_view scheme = is_google ? "gs://" : "s3://";
   if (!url.starts_with(scheme)) refuse("it does not begin with s3://");
   while (name_.size() > scheme.size() && name_.ends_with('/')) name_.pop_back();
   const std::string path = name_.substr(scheme.size());
@@ -90,9 +79,15 @@ S3Store::S3Store(const std::string& url, const S3Options& options) : name_(url),
   }
   if (options_.part_bytes < smallest_part) refuse("parts have at least 5 MiB");
 
-  options_.region = from_environment(options_.region, {"AWS_REGION", "AWS_DEFAULT_REGION"});
-  if (options_.region.empty()) options_.region = "us-east-1";
-  std::string endpoint = from_environment(options_.endpoint, {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"});
+  if (is_google) {  // the environment's keys are Amazon's
+    if (options_.endpoint.empty()) options_.endpoint = "https://storage.googleapis.com";
+    if (options_.region.empty()) options_.region = "auto";
+    options_.anonymous = options_.anonymous || options_.access_key.empty();
+    keys_ = {options_.access_key, options_.secret_key, options_.session_token};
+  } else {
+    find_keys();
+  }
+  std::string endpoint = options_.endpoint;
   const bool is_amazon = endpoint.empty();
   if (is_amazon) endpoint = fmt::format("https://s3.{}.amazonaws.com", options_.region);
   if (!is_url(endpoint)) refuse(fmt::format("the endpoint '{}' is not http:// or https://", endpoint));
@@ -110,16 +105,11 @@ S3Store::S3Store(const std::string& url, const S3Options& options) : name_(url),
   for (const auto& [start, port] : {std::pair("http://", ":80"), std::pair("https://", ":443")})
     if (origin_.starts_with(start) && host_.ends_with(port)) host_.resize(host_.size() - std::strlen(port));
 
-  options_.anonymous = options_.anonymous || from_environment("", {"AWS_NO_SIGN_REQUEST"}) == "YES";
-  keys_ = {from_environment(options_.access_key, {"AWS_ACCESS_KEY_ID"}),
-           from_environment(options_.secret_key, {"AWS_SECRET_ACCESS_KEY"}), options_.session_token};
-  // A token belongs to the keys that it came with.
-  if (options_.access_key.empty())
-    keys_.session_token = from_environment(keys_.session_token, {"AWS_SESSION_TOKEN"});
   if (!options_.anonymous && (keys_.access_key.empty() || keys_.secret_key.empty()))
     refuse(
-        "there are no keys (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY), and it is not opened as anonymous "
-        "(AWS_NO_SIGN_REQUEST=YES)");
+        "there are no keys (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile), and it is not opened "
+        "as "
+        "anonymous (AWS_NO_SIGN_REQUEST=YES)");
 
   HttpObjects::Ways ways;
   ways.request = [this](std::string_view key) { return request(HttpMethod::get, object_name(key), {}); };
@@ -134,6 +124,27 @@ S3Store::S3Store(const std::string& url, const S3Options& options) : name_(url),
 
 S3Store::~S3Store() = default;
 
+/// What the options leave open, from the environment and the profile.
+void S3Store::find_keys() {
+  options_.anonymous = options_.anonymous || from_environment("", {"AWS_NO_SIGN_REQUEST"}) == "YES";
+  keys_ = {from_environment(options_.access_key, {"AWS_ACCESS_KEY_ID"}),
+           from_environment(options_.secret_key, {"AWS_SECRET_ACCESS_KEY"}), options_.session_token};
+  // A token belongs to the keys that it came with.
+  if (options_.access_key.empty())
+    keys_.session_token = from_environment(keys_.session_token, {"AWS_SESSION_TOKEN"});
+  options_.region = from_environment(options_.region, {"AWS_REGION", "AWS_DEFAULT_REGION"});
+  options_.endpoint = from_environment(options_.endpoint, {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"});
+  const std::string profile = from_environment(options_.profile, {"AWS_PROFILE"});
+  const bool wants_keys = !options_.anonymous && keys_.access_key.empty();
+  if (wants_keys || options_.region.empty() || !profile.empty()) {
+    const AwsProfile found = read_aws_profile(profile);
+    if (wants_keys) keys_ = {found.access_key, found.secret_key, found.session_token};
+    if (options_.region.empty()) options_.region = found.region;
+    if (options_.endpoint.empty()) options_.endpoint = found.endpoint;
+  }
+  if (options_.region.empty()) options_.region = "us-east-1";
+}
+
 std::uint64_t S3Store::writer_bytes() const {
   // The parts' names, too: an entity tag of up to 100 bytes for each.
   return options_.part_bytes + most_parts * 150;
@@ -146,13 +157,14 @@ std::string S3Store::object_name(std::string_view key) const {
 
 /// `object`: its name in the bucket; empty for the bucket itself.
 HttpRequest S3Store::request(HttpMethod method, std::string_view object, const S3Query& query,
-                             std::span<const std::byte> body,
-                             const std::map<std::string, std::string>& headers) const {
+                             std::span<const std::byte> body) const {
   const std::string path = base_ + encode_url(object, true), text = s3_query_text(query);
   HttpRequest made{.url = fmt::format("{}{}{}{}", origin_, path, text.empty() ? "" : "?", text)};
   made.method = method;
   made.body = body;
   made.text_bytes = answer_bytes;
+  std::map<std::string, std::string> headers;
+  if (options_.requester_pays) headers["x-amz-request-payer"] = "requester";
   if (options_.anonymous) {
     for (const auto& [name, value] : headers) made.headers.push_back(fmt::format("{}: {}", name, value));
     return made;
@@ -344,40 +356,76 @@ std::unique_ptr<ObjectWriter> S3Store::writer(std::string_view key) const {
   return std::make_unique<Writer>(*this, key);
 }
 
-void S3Store::list(std::string_view prefix, const std::function<bool(std::string_view, std::uint64_t)>& each,
-                   const std::stop_token& stop) const {
-  if (!prefix.empty()) check_key(prefix);
-  const std::string start = prefix_ + (prefix.empty() ? "" : std::string(prefix) + "/");
-  const auto fail = [&](std::string_view reason) { throw failure("list", prefix, reason); };
-  for (std::string next;;) {
+void S3Store::list_objects(const ListRequest& wanted, const std::function<bool(const StoredObject&)>& each,
+                           const std::stop_token& stop) const {
+  if (!wanted.prefix.empty()) check_key(wanted.prefix);
+  const std::string start = prefix_ + (wanted.prefix.empty() ? "" : std::string(wanted.prefix) + "/");
+  const auto fail = [&](std::string_view reason) { throw failure("list", wanted.prefix, reason); };
+  std::size_t most = wanted.page > 0 ? std::min(wanted.page, keys_of_page) : keys_of_page;
+  std::string next;
+  const auto ask = [&] {
     S3Query query{{"list-type", "2"}, {"encoding-type", "url"}};
     if (!start.empty()) query.emplace_back("prefix", start);
-    if (!next.empty()) query.emplace_back("continuation-token", next);
-    const HttpReply reply = send("list", prefix, request(HttpMethod::get, "", query), stop);
-    if (reply.status == 404) fail(reason_of(reply));
-    pugi::xml_document document;
-    const pugi::xml_parse_result parsed = document.load_buffer(reply.text.data(), reply.text.size());
-    if (!parsed) fail(fmt::format("the answer is no XML: {}", parsed.description()));
-    const pugi::xml_node page = document.child("ListBucketResult");
-    if (!page) fail("the answer is no listing");
-    const bool is_encoded = std::string_view(page.child_value("EncodingType")) == "url";
-    for (const pugi::xml_node item : page.children("Contents")) {
-      const std::string_view text = item.child_value("Key"), size_text = item.child_value("Size");
-      const std::string object = is_encoded ? decoded(text) : std::string(text);
-      std::uint64_t size = 0;
-      if (!object.starts_with(start) ||
-          std::from_chars(size_text.data(), size_text.data() + size_text.size(), size).ptr !=
-              size_text.data() + size_text.size() ||
-          size_text.empty())
-        fail(fmt::format("the answer has what was not asked for: '{}', size '{}'", object, size_text));
-      const std::string_view key = std::string_view(object).substr(prefix_.size());
-      if (is_key(key) && !each(key, size)) return;
+    if (wanted.one_level) query.emplace_back("delimiter", "/");
+    if (most < keys_of_page) query.emplace_back("max-keys", std::to_string(most));
+    if (!next.empty())
+      query.emplace_back("continuation-token", next);
+    else if (!wanted.start_after.empty())
+      query.emplace_back("start-after", prefix_ + std::string(wanted.start_after));
+    return request(HttpMethod::get, "", query);
+  };
+  for (;;) {
+    S3Page page;
+    {
+      HttpReply reply = send_listing(wanted.prefix, ask(), stop);
+      if (reply.is_too_long && most > 1) {
+        most /= 2;
+        continue;
+      }
+      if (!reply.failure.empty()) fail(reply.failure);
+      const std::lock_guard guard(listing_mutex_);
+      try {
+        page = parse_s3_page(std::move(reply.text), start);
+      } catch (const Error& error) {
+        fail(error.reason());
+      }
     }
-    if (std::string_view(page.child_value("IsTruncated")) != "true") return;
-    const std::string token = page.child_value("NextContinuationToken");
-    if (token.empty() || token == next) fail("the server does not say how the listing goes on");
-    next = token;
+    for (const S3Page::Entry& entry : page.entries) {
+      const std::string_view key = std::string_view(entry.name).substr(prefix_.size());
+      // Servers of old do not know start-after.
+      if (key.empty() || key <= wanted.start_after) continue;
+      if (!each({.key = key, .size = entry.size, .etag = entry.etag, .last_modified = entry.last_modified}))
+        return;
+    }
+    if (page.is_last) return;
+    if (page.next.empty() || page.next == next) fail("the server does not say how the listing goes on");
+    next = std::move(page.next);
   }
+}
+
+/// Throws unless it is a listing, or one that is too long.
+HttpReply S3Store::send_listing(std::string_view prefix, HttpRequest request,
+                                const std::stop_token& stop) const {
+  std::vector<HttpRequest> requests;
+  requests.push_back(std::move(request));
+  HttpReply reply = std::move(objects_->client().get(std::move(requests), stop).front());
+  objects_->traffic().add(reply.traffic);
+  if (reply.was_cancelled) throw Error::cancelled();
+  if (!reply.is_too_long && !reply.failure.empty()) throw failure("list", prefix, reply.failure);
+  if (reply.status != 200) throw failure("list", prefix, reason_of(reply));
+  return reply;
+}
+
+std::uint64_t S3Store::listing_bytes() const {
+  // The text, in a string that doubles, and a page of what it says; pages are taken apart one at a time.
+  return 3 * answer_bytes + s3_page_bytes / 4;
+}
+
+std::unique_ptr<RangeReader> S3Store::range_reader(unsigned at_once) const {
+  HttpOptions http = options_.http;
+  http.requests = at_once;
+  const auto get = [this](std::string_view key) { return request(HttpMethod::get, object_name(key), {}); };
+  return std::make_unique<HttpRanges>(http, get, objects_->traffic());
 }
 
 }  // namespace weir
@@ -409,9 +457,15 @@ std::unique_ptr<ObjectWriter> S3Store::writer(std::string_view) const {
   return nullptr;
 }
 void S3Store::erase(std::string_view) const {}
-void S3Store::list(std::string_view, const std::function<bool(std::string_view, std::uint64_t)>&,
-                   const std::stop_token&) const {}
+void S3Store::list_objects(const ListRequest&, const std::function<bool(const StoredObject&)>&,
+                           const std::stop_token&) const {}
+std::unique_ptr<RangeReader> S3Store::range_reader(unsigned) const {
+  return nullptr;
+}
 std::uint64_t S3Store::writer_bytes() const {
+  return 0;
+}
+std::uint64_t S3Store::listing_bytes() const {
   return 0;
 }
 

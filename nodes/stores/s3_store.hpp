@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "nodes/stores/http_objects.hpp"
@@ -10,13 +11,13 @@
 
 namespace weir {
 
-/// Objects of a bucket, at Amazon or any server that speaks its protocol. 404 is absence, unless it is the bucket that is missing.
+/// Objects of a bucket, at Amazon or any server that speaks its protocol, Google's included. 404 is absence, unless it is the bucket that is missing.
 /// A writer collects parts of S3Options::part_bytes and sends each when it is full (multipart upload); what fits in one part is a
 /// single put. What a writer copies passes through this process, and is of the version that was there at its first copy: an Error
-/// where that has been replaced. Keys of the bucket that are no keys of ours ("folder/") are not listed. There are no locks.
+/// where that has been replaced. There are no locks.
 class S3Store : public Store {
  public:
-  /// "s3://bucket" or "s3://bucket/prefix". Sends nothing. A usage Error for what is no such URL, where keys are missing, or where this
+  /// "s3://bucket", "s3://bucket/prefix"; with gs:// Google's, anonymous where no keys are given. Sends nothing. A usage Error for what is no such URL, where keys are missing, or where this
   /// build has not libcurl, OpenSSL and pugixml.
   explicit S3Store(const std::string& url, const S3Options& options = {});
   ~S3Store() override;
@@ -34,24 +35,27 @@ class S3Store : public Store {
   std::unique_ptr<ObjectWriter> writer(std::string_view key) const override;
   void erase(std::string_view key) const override;
   /// Holds a page of at most 1000 keys at a time.
-  void list(std::string_view prefix, const std::function<bool(std::string_view, std::uint64_t)>& each,
-            const std::stop_token& stop = {}) const override;
+  void list_objects(const ListRequest& request, const std::function<bool(const StoredObject&)>& each,
+                    const std::stop_token& stop = {}) const override;
+  std::unique_ptr<RangeReader> range_reader(unsigned at_once) const override;
   unsigned requests_at_once() const override { return objects_->traffic().at_once(); }
   /// 256 KiB: S3 answers after some 20 ms, in which a connection of it carries 1 to 2 MB.
   std::uint64_t gap_bytes() const override { return 256 << 10; }
   Traffic* traffic() const override { return &objects_->traffic(); }
   std::uint64_t standing_bytes() const override { return sizeof *this + objects_->standing_bytes(); }
   std::uint64_t writer_bytes() const override;
+  std::uint64_t listing_bytes() const override;
 
  private:
   class Writer;
 
   std::string object_name(std::string_view key) const;
   HttpRequest request(HttpMethod method, std::string_view object, const S3Query& query,
-                      std::span<const std::byte> body = {},
-                      const std::map<std::string, std::string>& headers = {}) const;
+                      std::span<const std::byte> body = {}) const;
   HttpReply send(std::string_view action, std::string_view key, HttpRequest request,
                  const std::stop_token& stop = {}) const;
+  HttpReply send_listing(std::string_view prefix, HttpRequest request, const std::stop_token& stop) const;
+  void find_keys();
 
   std::string name_, bucket_, prefix_;  ///< the prefix ends in a slash, or is empty
   std::string origin_, host_,
@@ -59,6 +63,7 @@ class S3Store : public Store {
   S3Options options_;
   S3Keys keys_;
   std::unique_ptr<HttpObjects> objects_;
+  mutable std::mutex listing_mutex_;  ///< one answer's XML is held as a tree at a time
 };
 
 }  // namespace weir

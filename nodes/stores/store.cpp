@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "framework/bytes.hpp"
+#include "nodes/stores/range_reader.hpp"
 
 namespace weir {
 namespace {
@@ -67,9 +68,21 @@ void Store::erase(std::string_view key) const {
 std::unique_ptr<ObjectLock> Store::lock(std::string_view key, const std::stop_token&) const {
   throw unable("lock", key, &StoreAbilities::lock);
 }
-void Store::list(std::string_view prefix, const std::function<bool(std::string_view, std::uint64_t)>&,
-                 const std::stop_token&) const {
-  throw unable("list", prefix, &StoreAbilities::list);
+void Store::list_objects(const ListRequest& request, const std::function<bool(const StoredObject&)>&,
+                         const std::stop_token&) const {
+  throw unable("list", request.prefix, &StoreAbilities::list);
+}
+
+void Store::list(std::string_view prefix, const std::function<bool(std::string_view, std::uint64_t)>& each,
+                 const std::stop_token& stop) const {
+  const auto each_key = [&](const StoredObject& object) {
+    return !is_key(object.key) || each(object.key, object.size);
+  };
+  list_objects({.prefix = prefix}, each_key, stop);
+}
+
+std::unique_ptr<RangeReader> Store::range_reader(unsigned) const {
+  return std::make_unique<WaitingRanges>(*this);
 }
 
 bool is_key(std::string_view text) {

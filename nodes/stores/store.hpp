@@ -16,6 +16,8 @@
 
 namespace weir {
 
+class RangeReader;
+
 /// What a store can do. A pipeline asks for what it needs with require(), which says what is missing.
 struct StoreAbilities {
   bool write = false;      ///< put, writer, erase
@@ -52,6 +54,24 @@ class ObjectWriter {
   virtual void patch(std::uint64_t offset, std::span<const std::byte> bytes) = 0;
   /// Durable when it returns, and seen by readers. Once, as the last call.
   virtual void commit() = 0;
+};
+
+/// What is wanted of a listing.
+struct ListRequest {
+  /// Keys below it alone (parts, not letters: "a" gives "a/b", and neither "a" nor "ab/c"; "" gives all).
+  std::string_view prefix = {};
+  std::string_view start_after = {};  ///< keys behind it alone, in the order of their bytes; any text
+  bool one_level =
+      false;             ///< folders right below the prefix instead of the keys in them; may show empty ones
+  std::size_t page = 0;  ///< how many are looked at, where that is less than a thousand; 0: all
+};
+
+/// An object of a listing, or with ListRequest::one_level a folder. Views live during the call.
+struct StoredObject {
+  std::string_view key;  ///< of a folder with a slash behind it
+  std::uint64_t size = 0;
+  std::string_view etag = {};                      ///< without quotation marks; empty: not known
+  std::optional<std::int64_t> last_modified = {};  ///< milliseconds since 1970, UTC
 };
 
 /// Keeps an object from other writers, in this process and others; ends with the holder's life. See Store::lock.
@@ -106,11 +126,19 @@ class Store {
   /// Waits until no other holder is left; a stop ends the waiting (requested before: one try). A dead holder holds nothing.
   virtual std::unique_ptr<ObjectLock> lock(std::string_view key, const std::stop_token& stop = {}) const;
 
-  /// Calls for every key below `prefix` (parts, not letters: "a" gives "a/b", and neither "a" nor "ab/c"; "" gives all), in
-  /// the order of their bytes, until it returns false.
-  virtual void list(std::string_view prefix,
-                    const std::function<bool(std::string_view key, std::uint64_t size)>& each,
-                    const std::stop_token& stop = {}) const;
+  /// Calls for all that is asked for, in the order of the keys' bytes, until it returns false. Buckets may hold keys that are none of
+  /// ours (is_key): "folder/", "a//b".
+  virtual void list_objects(const ListRequest& request,
+                            const std::function<bool(const StoredObject& object)>& each,
+                            const std::stop_token& stop = {}) const;
+  /// The keys below `prefix` and their sizes.
+  void list(std::string_view prefix,
+            const std::function<bool(std::string_view key, std::uint64_t size)>& each,
+            const std::stop_token& stop = {}) const;
+
+  /// For many small reads without a thread for each: `at_once` of them in flight, where reading costs requests. Ends before the
+  /// store.
+  virtual std::unique_ptr<RangeReader> range_reader(unsigned at_once) const;
 
   // Cost -------------------------------------------------------------------------------------------------------------
   /// Requests that are worth having in flight at once; 0 where reading costs no request (local, memory).
@@ -121,6 +149,7 @@ class Store {
   virtual Traffic* traffic() const { return nullptr; }
   virtual std::uint64_t standing_bytes() const { return 0; }  ///< that the store keeps
   virtual std::uint64_t writer_bytes() const { return 0; }    ///< that each ObjectWriter holds, at most
+  virtual std::uint64_t listing_bytes() const { return 0; }   ///< that each list_objects holds, at most
 
  protected:
   Error failure(std::string_view action, std::string_view key, std::string_view reason) const;

@@ -11,6 +11,8 @@
 #include <limits>
 #include <utility>
 
+#include "nodes/stores/listed_keys.hpp"
+
 namespace weir {
 namespace {
 
@@ -298,14 +300,13 @@ void ZipStore::inflate(std::string_view key, const Entry& entry, std::span<const
     throw failure("read", key, "its checksum is wrong, or it is longer than it says");
 }
 
-void ZipStore::list(std::string_view prefix, const std::function<bool(std::string_view, std::uint64_t)>& each,
-                    const std::stop_token& stop) const {
-  if (!prefix.empty()) check_key(prefix);
-  const std::string start = prefix.empty() ? "" : std::string(prefix) + "/";
-  for (auto entry = std::ranges::lower_bound(entries_, start, {}, &Entry::key);
-       entry != entries_.end() && entry->key.starts_with(start); ++entry) {
+void ZipStore::list_objects(const ListRequest& request, const std::function<bool(const StoredObject&)>& each,
+                            const std::stop_token& stop) const {
+  ListedKeys keys(request);
+  auto entry = std::ranges::lower_bound(entries_, keys.start(), {}, &Entry::key);
+  for (; entry != entries_.end() && entry->key.starts_with(keys.below()); ++entry) {
     if (stop.stop_requested()) throw Error::cancelled();
-    if (!each(entry->key, entry->size)) return;
+    if (keys.is_wanted(entry->key) && !each(keys.object(entry->key, entry->size))) return;
   }
 }
 
@@ -337,8 +338,8 @@ std::optional<std::uint64_t> ZipStore::get_end(std::string_view, std::span<std::
 bool ZipStore::get_ranges(std::string_view, std::span<const ObjectRange>, const std::stop_token&) const {
   return false;
 }
-void ZipStore::list(std::string_view, const std::function<bool(std::string_view, std::uint64_t)>&,
-                    const std::stop_token&) const {}
+void ZipStore::list_objects(const ListRequest&, const std::function<bool(const StoredObject&)>&,
+                            const std::stop_token&) const {}
 unsigned ZipStore::requests_at_once() const {
   return 0;
 }

@@ -31,8 +31,8 @@ class ZipStore : public Store {
                                        const std::stop_token& stop = {}) const override;
   bool get_ranges(std::string_view key, std::span<const ObjectRange> ranges,
                   const std::stop_token& stop = {}) const override;
-  void list(std::string_view prefix, const std::function<bool(std::string_view, std::uint64_t)>& each,
-            const std::stop_token& stop = {}) const override;
+  void list_objects(const ListRequest& request, const std::function<bool(const StoredObject&)>& each,
+                    const std::stop_token& stop = {}) const override;
   unsigned requests_at_once() const override;
   Traffic* traffic() const override { return file_->traffic(); }
   std::uint64_t standing_bytes() const override;
