@@ -12,6 +12,8 @@
 #include <yaml-cpp/parser.h>
 
 #include <sstream>
+
+#include "framework/utf8.hpp"
 #endif
 
 namespace weir {
@@ -26,27 +28,6 @@ constexpr std::size_t most_nodes = 100'000;  // far more than 1 MiB of graph nee
   problems.add(place, text);
   problems.throw_if_any(*place.source);
   std::abort();  // there is a problem
-}
-
-/// Bytes of the UTF-8 character at `at`, 0 where there is none (RFC 3629: no
-/// overlong forms, no surrogates).
-std::size_t utf8_length(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) {
-    return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0U;
-  };
-  const unsigned lead = byte(0);
-  if (lead < 0x80) return 1;
-  const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4) return 0;
-  unsigned least = 0x80, most = 0xbf;  // of the second byte
-  if (lead == 0xe0) least = 0xa0;
-  if (lead == 0xed) most = 0x9f;
-  if (lead == 0xf0) least = 0x90;
-  if (lead == 0xf4) most = 0x8f;
-  if (byte(1) < least || byte(1) > most) return 0;
-  for (std::size_t i = 2; i < length; ++i)
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  return length;
 }
 
 /// yaml-cpp guesses UTF-16 and UTF-32, and replaces what it cannot read: here

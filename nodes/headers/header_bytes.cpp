@@ -36,7 +36,8 @@ bool HeaderBytes::read(std::uint64_t offset, std::span<std::byte> out) const {
 std::span<const std::byte> HeaderBytes::view(std::uint64_t offset, std::uint64_t bytes) const {
   const Piece* piece = piece_at(offset);
   if (piece == nullptr || piece->end() - offset < bytes) return {};
-  return piece->bytes.subspan(static_cast<std::size_t>(offset - piece->offset), static_cast<std::size_t>(bytes));
+  return piece->bytes.subspan(static_cast<std::size_t>(offset - piece->offset),
+                              static_cast<std::size_t>(bytes));
 }
 
 std::optional<ByteRange> HeaderBytes::missing(std::uint64_t offset, std::uint64_t bytes) const {

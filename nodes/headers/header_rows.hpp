@@ -11,8 +11,9 @@ namespace weir {
 
 /// What one file adds to a catalog.
 struct HeaderRows {
-  std::optional<HeaderRow> row;     ///< where there is a directory that could be read
-  std::vector<HeaderError> errors;  ///< of stage "parse": all damage, also where there is a row; the first of each code
+  std::optional<HeaderRow> row;  ///< where there is a directory that could be read
+  std::vector<HeaderError>
+      errors;  ///< of stage "parse": all damage, also where there is a row; the first of each code
 };
 
 /// Never throws anything but std::bad_alloc: what does not fit is a warning or an error. Transforms coordinates with PROJ where the

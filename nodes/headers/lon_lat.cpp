@@ -1,0 +1,177 @@
+#include "nodes/headers/lon_lat.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <memory>
+#include <optional>
+
+#ifdef WEIR_WITH_PROJ
+#include <proj.h>
+#endif
+
+namespace weir {
+namespace {
+
+/// Corners from the first pixel's on, over the end of the first row, and the first again.
+std::array<ModelPoint, 5> corners_of(const GeoTransform& transform, double height, double width) {
+  return {transform.at(0, 0), transform.at(width, 0), transform.at(width, height), transform.at(0, height),
+          transform.at(0, 0)};
+}
+
+/// Rows go down, so that columns and rows turn clockwise, where x and y turn the other way.
+bool is_clockwise(const GeoTransform& t) {
+  return t.x_per_col * t.y_per_row - t.x_per_row * t.y_per_col < 0;
+}
+
+constexpr int wgs84 = 4326;
+
+#ifdef WEIR_WITH_PROJ
+
+struct Destroy {
+  void operator()(PJ_CONTEXT* context) const { proj_context_destroy(context); }
+  void operator()(PJ* object) const { proj_destroy(object); }
+};
+using Context = std::unique_ptr<PJ_CONTEXT, Destroy>;
+using Object = std::unique_ptr<PJ, Destroy>;
+
+/// To longitude and latitude from one CRS after the other. A transformation takes milliseconds to make, and its points half
+/// a microsecond each. For one thread.
+class Transformations {
+ public:
+  Transformations() : context_(proj_context_create()) {
+    if (!context_) return;
+    proj_context_set_enable_network(context_.get(), 0);
+    proj_log_func(context_.get(), nullptr, [](void*, int, const char*) {});  // it would print
+  }
+
+  /// nullptr, also the next time, where PROJ knows no such CRS, or none of the plane or the globe.
+  PJ* from(int epsg) {
+    const auto found = std::ranges::find(kept_, epsg, &Kept::epsg);
+    if (found != kept_.end()) {
+      std::rotate(kept_.begin(), found, found + 1);  // the last that was used comes first
+      return kept_.front().object.get();
+    }
+    Object made = make(epsg);
+    constexpr std::size_t most = 16;
+    if (kept_.size() == most) kept_.pop_back();
+    kept_.insert(kept_.begin(), Kept{epsg, std::move(made)});
+    return kept_.front().object.get();
+  }
+
+ private:
+  struct Kept {
+    int epsg;
+    Object object;
+  };
+
+  Object make(int epsg) const {
+    if (!context_) return nullptr;
+    const Object crs(proj_create_from_database(context_.get(), "EPSG", std::to_string(epsg).c_str(),
+                                               PJ_CATEGORY_CRS, 0, nullptr));
+    const PJ_TYPE type = crs ? proj_get_type(crs.get()) : PJ_TYPE_UNKNOWN;
+    if (type != PJ_TYPE_PROJECTED_CRS && type != PJ_TYPE_GEOGRAPHIC_2D_CRS) return nullptr;
+    const Object globe(proj_create(context_.get(), "OGC:CRS84"));
+    if (!globe) return nullptr;
+    const Object as_said(
+        proj_create_crs_to_crs_from_pj(context_.get(), crs.get(), globe.get(), nullptr, nullptr));
+    // GeoTIFF's coordinates go east and north, whatever order EPSG has.
+    return Object(as_said ? proj_normalize_for_visualization(context_.get(), as_said.get()) : nullptr);
+  }
+
+  Context context_;
+  std::vector<Kept> kept_;
+};
+
+/// In place; false where a point has no longitude or latitude.
+bool to_lon_lat(PJ* transformation, std::vector<ModelPoint>& points) {
+  constexpr std::size_t step = sizeof(ModelPoint);
+  proj_errno_reset(transformation);
+  proj_trans_generic(transformation, PJ_FWD, &points[0].x, step, points.size(), &points[0].y, step,
+                     points.size(), nullptr, 0, 0, nullptr, 0, 0);
+  return std::ranges::all_of(points,
+                             [](const ModelPoint& p) { return std::isfinite(p.x) && std::isfinite(p.y); });
+}
+
+/// Longitudes go on from point to point, beyond 180 where they must.
+void unwrap(std::vector<ModelPoint>& way) {
+  for (std::size_t i = 1; i < way.size(); ++i) way[i].x -= 360 * std::round((way[i].x - way[i - 1].x) / 360);
+}
+
+/// A way along the edges, of `parts[i]` equal parts each.
+std::vector<ModelPoint> way_along(const std::array<ModelPoint, 5>& corners, const std::array<int, 4>& parts) {
+  std::vector<ModelPoint> way;
+  for (std::size_t edge = 0; edge < 4; ++edge)
+    for (int i = 0; i < parts[edge]; ++i) {
+      const double share = static_cast<double>(i) / parts[edge];
+      const ModelPoint &from = corners[edge], &to = corners[edge + 1];
+      way.push_back({from.x + share * (to.x - from.x), from.y + share * (to.y - from.y)});
+    }
+  way.push_back(corners[4]);
+  return way;
+}
+
+/// How many parts each edge needs. A curve that is nearly a parabola is a quarter as far from its chords where these
+/// are half as long.
+std::array<int, 4> parts_for(const std::vector<ModelPoint>& halves) {
+  constexpr double longest_step = 30, most_off = 1e-3;  // degrees; of the outline's extent
+  constexpr int most = 64;
+  const auto [west, east] = std::ranges::minmax(halves, {}, &ModelPoint::x);
+  const auto [south, north] = std::ranges::minmax(halves, {}, &ModelPoint::y);
+  const double allowed = most_off * std::max(east.x - west.x, north.y - south.y);
+  std::array<int, 4> parts{};
+  for (std::size_t edge = 0; edge < 4; ++edge) {
+    const ModelPoint &from = halves[2 * edge], &middle = halves[2 * edge + 1], &to = halves[2 * edge + 2];
+    const double off =
+        std::max(std::fabs(middle.x - (from.x + to.x) / 2), std::fabs(middle.y - (from.y + to.y) / 2));
+    const bool is_long =
+        std::fabs(middle.x - from.x) > longest_step || std::fabs(to.x - middle.x) > longest_step;
+    const double wanted = std::ceil(std::sqrt(off / allowed));
+    parts[edge] = is_long || !(wanted < most) ? most : std::max(1, static_cast<int>(wanted));
+  }
+  return parts;
+}
+
+LonLatOutline by_proj(int epsg, const GeoTransform& transform, double height, double width) {
+  thread_local Transformations transformations;
+  LonLatOutline outline;
+  PJ* to_globe = transformations.from(epsg);
+  if (to_globe == nullptr) {
+    outline.reason = fmt::format("PROJ knows no way from EPSG:{} to longitude and latitude", epsg);
+    return outline;
+  }
+  const std::array<ModelPoint, 5> corners = corners_of(transform, height, width);
+  std::vector<ModelPoint> way = way_along(corners, {2, 2, 2, 2});
+  bool is_known = to_lon_lat(to_globe, way);
+  if (is_known) {
+    unwrap(way);
+    way = way_along(corners, parts_for(way));
+    is_known = to_lon_lat(to_globe, way);
+  }
+  if (!is_known) {
+    outline.reason = fmt::format("its edges reach out of what EPSG:{} has on the globe", epsg);
+    return outline;
+  }
+  unwrap(way);
+  return outline_of(std::move(way), is_clockwise(transform));
+}
+
+#endif
+
+}  // namespace
+
+LonLatOutline lon_lat_outline(int epsg, const GeoTransform& transform, double height, double width) {
+  if (epsg == wgs84) {
+    const auto corners = corners_of(transform, height, width);
+    return outline_of({corners.begin(), corners.end()}, is_clockwise(transform));
+  }
+#ifdef WEIR_WITH_PROJ
+  return by_proj(epsg, transform, height, width);
+#else
+  return {};
+#endif
+}
+
+}  // namespace weir
