@@ -21,6 +21,7 @@ weir="$root/build/bin/weir"
 
 echo "== 1. Packages and build"
 install_packages "${tool_packages[@]}" "${six_packages[@]}" "${optional_packages[@]}" gdal-bin libtiff-tools
+arrow_from_pypi || true
 quietly() {  # NAME COMMAND...: its output only where it fails
   "${@:2}" >"$out/$1.log" 2>&1 || { tail -n 40 "$out/$1.log" >&2; return 1; }
 }

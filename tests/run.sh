@@ -242,21 +242,16 @@ install_tests() {  # LABEL FOLDER
 # Readers from PyPI go into build/venv. Where PyPI cannot be reached they are missing, and their checks are skipped.
 foreign_python=""
 make_venv() {
-  local venv="$root/build/venv" wanted="$root/tests/foreign/requirements.txt" log
+  local venv="$root/build/venv" wanted="$root/tests/foreign/requirements.txt" log status=0
   log="$(log_of "readers from PyPI")"
   if ! cmp -s "$wanted" "$venv/done"; then
-    rm -rf "$venv"
-    if ! { /usr/bin/python3 -m venv "$venv" &&
-      "$venv/bin/python" -m pip --disable-pip-version-check install --quiet --only-binary :all: --timeout 30 \
-        --retries 2 --requirement "$wanted"; } >"$log" 2>&1; then
-      if grep -qE 'NewConnectionError|Connect(ion)?Timeout|ReadTimeout|MaxRetryError|ProxyError|SSLError|Connection(Reset)?Error' \
-        "$log"; then
-        echo "   PyPI cannot be reached: its readers are left out"
-      else
-        not_ok "readers from PyPI" "see ${log#"$root"/}"
-        tail -n 10 "$log" | sed 's/^/    /'
-      fi
-      rm -rf "$venv"
+    venv_from_pypi "$venv" "$log" --requirement "$wanted" || status=$?
+    if [ "$status" -eq 2 ]; then
+      echo "   PyPI cannot be reached: its readers are left out"
+      return
+    elif [ "$status" -ne 0 ]; then
+      not_ok "readers from PyPI" "see ${log#"$root"/}"
+      tail -n 10 "$log" | sed 's/^/    /'
       return
     fi
     cp "$wanted" "$venv/done"
@@ -363,10 +358,14 @@ tidy() {
   run-clang-tidy-14 -quiet -p "$root/build/clang" "^$root/(framework|nodes|pipelines|examples)/.*\.cpp$"
 }
 
+# What Parquet needs. Weir is tested without it where PyPI cannot be reached, and what needs it is skipped.
+get_arrow() { arrow_from_pypi || not_ok "Arrow from PyPI"; }
+
 # Runs ---------------------------------------------------------------------------------------------------------------
 run_default() {
   need "packages" install_packages "${tool_packages[@]}" "${six_packages[@]}" "${optional_packages[@]}" \
     "${test_packages[@]}" || return
+  get_arrow
   includes_go_one_way
   need "configure" configure_build -DWEIR_BUILD_TESTS=ON -DWEIR_BUILD_EXAMPLES=ON -DWEIR_BUILD_BENCH=ON || return
   need "build" cmake --build "$root/build" || return
@@ -389,7 +388,7 @@ run_minimal() {
     -DWEIR_ASSERTS=ON -DWEIR_WERROR=ON -DWEIR_WITH_LIBDEFLATE=OFF -DWEIR_WITH_ISAL=OFF -DWEIR_WITH_LZMA=OFF \
     -DWEIR_WITH_CURL=OFF -DWEIR_WITH_PROJ=OFF -DWEIR_WITH_YAML=OFF -DWEIR_WITH_COMMAND=OFF \
     -DWEIR_WITH_JSON=OFF -DWEIR_WITH_BLOSC=OFF -DWEIR_WITH_LZ4=OFF -DWEIR_WITH_BZ2=OFF -DWEIR_WITH_ZIP=OFF \
-    -DWEIR_WITH_OPENSSL=OFF -DWEIR_WITH_PUGIXML=OFF || return
+    -DWEIR_WITH_OPENSSL=OFF -DWEIR_WITH_PUGIXML=OFF -DWEIR_WITH_PARQUET=OFF || return
   need "build (minimal)" cmake --build "$folder" || return
   headers_compile_alone minimal "$folder"
   unit_tests minimal "$folder"
@@ -399,6 +398,7 @@ run_minimal() {
 
 run_asan() {
   need "packages (asan)" install_packages "${tool_packages[@]}" "${six_packages[@]}" "${optional_packages[@]}" || return
+  get_arrow
   need "configure (asan)" configure_asan || return
   need "build (asan)" cmake --build "$root/build/asan" || return
   unit_tests asan "$root/build/asan" "${aslr_off[@]}"
@@ -407,6 +407,7 @@ run_asan() {
 run_tsan() {
   need "packages (tsan)" install_packages "${tool_packages[@]}" "${six_packages[@]}" "${optional_packages[@]}" \
     "${source_packages[@]}" || return
+  get_arrow
   need "oneTBB for the thread sanitizer" tsan_onetbb || return
   need "configure (tsan)" sanitized "$root/build/tsan" thread -DWEIR_BUILD_FUZZ=OFF \
     "-DTBB_DIR=$(dirname "$(find "$root/build/tsan_onetbb/prefix" -name TBBConfig.cmake)")" || return
@@ -417,6 +418,7 @@ run_tsan() {
 run_full() {
   local clang=(-DCMAKE_CXX_COMPILER=/usr/bin/clang++-14)
   need "packages (clang)" install_packages "${clang_packages[@]}" || return
+  get_arrow
   check "the sources are formatted" format_is_kept
   need "configure (clang)" configure "$root/build/clang" "${clang[@]}" -DCMAKE_BUILD_TYPE=Release -DWEIR_ASSERTS=ON \
     -DWEIR_WERROR=ON || return

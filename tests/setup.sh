@@ -10,8 +10,10 @@ root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 
 tool_packages=(g++ cmake ninja-build)
 six_packages=(libtbb-dev libzstd-dev zlib1g-dev libtiff-dev libfmt-dev doctest-dev)
+# python3-venv: what fetches Arrow.
 optional_packages=(libdeflate-dev libisal-dev liblzma-dev libcurl4-openssl-dev libproj-dev libyaml-cpp-dev
-  libcli11-dev nlohmann-json3-dev libblosc-dev liblz4-dev libbz2-dev libzip-dev libssl-dev libpugixml-dev)
+  libcli11-dev nlohmann-json3-dev libblosc-dev liblz4-dev libbz2-dev libzip-dev libssl-dev libpugixml-dev
+  python3-venv)
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then
@@ -41,11 +43,49 @@ install_packages() {
       install --yes --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# venv_from_pypi FOLDER LOG PIP_ARGUMENT...: a virtual environment with what is asked for. Exit code 2: PyPI cannot be reached.
+venv_from_pypi() {
+  local folder="$1" log="$2"
+  shift 2
+  rm -rf "$folder"
+  if { /usr/bin/python3 -m venv "$folder" && "$folder/bin/python" -m pip --disable-pip-version-check install --quiet \
+    --only-binary :all: --timeout 30 --retries 2 "$@"; } >"$log" 2>&1; then
+    return 0
+  fi
+  rm -rf "$folder"
+  if grep -qE 'NewConnectionError|Connect(ion)?Timeout|ReadTimeout|MaxRetryError|ProxyError|SSLError|Connection(Reset)?Error' \
+    "$log"; then
+    return 2
+  fi
+  return 1
+}
+
+# Arrow C++ is no package of Debian's. The wheel of pyarrow, which the readers in tests/foreign are pinned to, has its libraries
+# and headers. Where it cannot be had, Weir is built without Parquet, and this says so.
+arrow_options=()
+arrow_from_pypi() {
+  local area="$root/build/pyarrow" log="$root/build/logs/Arrow_from_PyPI.log" pin status=0
+  pin="$(grep '^pyarrow==' "$root/tests/foreign/requirements.txt")"
+  if [ "$(cat "$area/done" 2>/dev/null)" != "$pin" ]; then
+    mkdir -p "$root/build/logs"
+    venv_from_pypi "$area" "$log" --no-deps --no-compile "$pin" || status=$?
+    if [ "$status" -eq 2 ]; then
+      echo "   PyPI cannot be reached: no Arrow, so Weir is built without Parquet"
+      return 0
+    elif [ "$status" -ne 0 ]; then
+      echo "   no Arrow, so Weir is built without Parquet: see ${log#"$root"/}"
+      return 1
+    fi
+    echo "$pin" >"$area/done"
+  fi
+  arrow_options=("-DWEIR_ARROW_WHEEL=$(echo "$area"/lib/python3*/site-packages/pyarrow)")
+}
+
 # configure FOLDER OPTION...
 configure() {
   local folder="$1"
   shift
-  cmake -S "$root" -B "$folder" -G Ninja -DCMAKE_IGNORE_PREFIX_PATH=/usr/local "$@"
+  cmake -S "$root" -B "$folder" -G Ninja -DCMAKE_IGNORE_PREFIX_PATH=/usr/local "${arrow_options[@]}" "$@"
 }
 
 # The one configuration of build/: optimised, asserts kept. Both scripts use it, so nothing is compiled twice.

@@ -6,6 +6,34 @@ macro(weir_find_cli11)
   find_package(CLI11 QUIET)
 endmacro()
 
+# A catalog's manifest is JSON, so Parquet comes with it. The link is tried: a library of another C++ ABI has the names of all
+# headers, and nothing that could be called.
+macro(weir_find_parquet_with_json)
+  set(WEIR_ARROW_WHEEL "" CACHE PATH "The folder pyarrow of an installed wheel: Arrow where find_package finds none")
+  if(WEIR_HAS_JSON)
+    weir_find_parquet("${WEIR_ARROW_WHEEL}")
+    if(WEIR_ARROW_WHEEL AND NOT TARGET weir::lib_parquet)
+      message(FATAL_ERROR "no libarrow.so.* and libparquet.so.* of one version in WEIR_ARROW_WHEEL=${WEIR_ARROW_WHEEL}")
+    endif()
+    if(TARGET weir::lib_parquet)
+      weir_try_arrow()
+    endif()
+  endif()
+endmacro()
+function(weir_try_arrow)
+  include(CheckCXXSourceCompiles)
+  set(CMAKE_REQUIRED_QUIET ON)
+  set(CMAKE_REQUIRED_FLAGS -std=c++20)
+  set(CMAKE_REQUIRED_LIBRARIES weir::lib_parquet)
+  check_cxx_source_compiles("#include <arrow/status.h>
+int main() { return arrow::Status::OK().ToString().empty(); }" WEIR_ARROW_LINKS)
+  if(NOT WEIR_ARROW_LINKS)
+    unset(WEIR_ARROW_LINKS CACHE)
+    message(FATAL_ERROR "Arrow is there, and a program that uses it does not link with this compiler (another C++ ABI?): see "
+      "${CMAKE_BINARY_DIR}/CMakeFiles/CMakeError.log. -DWEIR_WITH_PARQUET=OFF leaves it out")
+  endif()
+endfunction()
+
 # weir_with(NAME HELP FINDER TARGET PACKAGE): the option WEIR_WITH_<NAME> (AUTO, ON, OFF), and WEIR_HAS_<NAME>: whether
 # it is on. AUTO is on where FINDER finds TARGET; ON without it is an error that names Debian's package.
 macro(weir_with name help finder target package)
@@ -81,7 +109,7 @@ function(weir_component name)
     EXPORT_NAME ${name}
     CXX_EXTENSIONS OFF
     POSITION_INDEPENDENT_CODE ON
-    INSTALL_RPATH "$ORIGIN")
+    INSTALL_RPATH "$ORIGIN;$ORIGIN/weir")
 
   install(TARGETS ${library} EXPORT weir-${name}-targets)
   install(EXPORT weir-${name}-targets NAMESPACE weir:: DESTINATION "${WEIR_PACKAGE_DIR}")
@@ -126,7 +154,7 @@ function(weir_write_build_info)
       "LZMA liblzma weir::lib_lzma" "CURL libcurl weir::lib_curl" "PROJ PROJ weir::lib_proj"
       "YAML yaml-cpp weir::lib_yaml" "JSON nlohmann-json weir::lib_json" "BLOSC c-blosc weir::lib_blosc"
       "LZ4 lz4 weir::lib_lz4" "BZ2 bzip2 weir::lib_bz2" "ZIP libzip weir::lib_zip"
-      "OPENSSL OpenSSL weir::lib_openssl" "PUGIXML pugixml weir::lib_pugixml")
+      "OPENSSL OpenSSL weir::lib_openssl" "PUGIXML pugixml weir::lib_pugixml" "PARQUET Arrow weir::lib_parquet")
     separate_arguments(pair)
     list(GET pair 0 name)
     list(GET pair 1 label)
@@ -171,6 +199,22 @@ function(weir_install_package)
       list(APPEND WEIR_ZARR_IMPORTS weir::lib_${library})
     endif()
   endforeach()
+  set(WEIR_HEADERS_IMPORTS "")
+  foreach(pair IN ITEMS "PROJ proj" "JSON json" "PARQUET parquet")
+    separate_arguments(pair)
+    list(GET pair 0 name)
+    list(GET pair 1 library)
+    if(WEIR_HAS_${name})
+      list(APPEND WEIR_HEADERS_IMPORTS weir::lib_${library})
+    endif()
+  endforeach()
+  # Arrow from a wheel goes where only weir looks: nobody else's program takes it for the system's.
+  if(WEIR_HAS_PARQUET)
+    get_target_property(copied weir::lib_parquet WEIR_COPIED)
+    if(copied)
+      install(PROGRAMS ${copied} DESTINATION "${CMAKE_INSTALL_LIBDIR}/weir")
+    endif()
+  endif()
   configure_package_config_file("${PROJECT_SOURCE_DIR}/framework/cmake/weir-config.cmake.in"
     "${PROJECT_BINARY_DIR}/weir-config.cmake" INSTALL_DESTINATION "${WEIR_PACKAGE_DIR}")
   write_basic_package_version_file("${PROJECT_BINARY_DIR}/weir-config-version.cmake"

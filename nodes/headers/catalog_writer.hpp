@@ -61,7 +61,8 @@ class CatalogWriter {
   std::unique_ptr<State> state_;
 };
 
-/// Whether this build can write Parquet; and if not, why.
-bool has_parquet();
+/// Why Parquet cannot be written or read here: it is not built in, or Arrow is not the one that it was built with. Empty: it can.
+std::string why_no_parquet();
+inline bool has_parquet() { return why_no_parquet().empty(); }
 
 }  // namespace weir
