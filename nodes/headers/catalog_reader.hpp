@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,5 +36,9 @@ class CatalogReader {
   class State;
   std::unique_ptr<State> state_;
 };
+
+/// Calls for each row of a finished catalog's errors.parquet.
+void each_error_path(const std::string& folder, FileSystem& files,
+                     const std::function<void(const std::string& path)>& each);
 
 }  // namespace weir

@@ -16,7 +16,7 @@ struct OldRow {
   bool is_unchanged = false;  ///< its row can be taken over; else the object is to be fetched again
 };
 
-/// What an update knows of the earlier catalog: for each row 20 bytes, hashes of the path and of what says that the object is the same.
+/// What an update knows of the earlier catalog: for each row 24 bytes, hashes of the path and of what says that the object is the same.
 /// That is its size together with its tag, or where it has none with its time. What had an error then counts as changed. The
 /// rows themselves are read once more when the new catalog is finished (CatalogWriter::finish). find: any thread.
 class OldCatalog {
@@ -25,17 +25,21 @@ class OldCatalog {
   explicit OldCatalog(std::string folder, FileSystem& files = FileSystem::real());
 
   std::optional<OldRow> find(const ListedObject& object) const;
-  std::uint64_t rows() const { return paths_.size(); }
+  std::uint64_t rows() const { return objects_.size(); }
   const std::string& folder() const { return folder_; }
 
-  /// That the one in the folder holds at most, once it is read: its manifest says how many rows it has.
+  /// That the one in the folder holds at most, while it is read and after: its manifest says how many rows it has.
   static std::uint64_t standing_bytes(const std::string& folder, FileSystem& files = FileSystem::real());
 
  private:
+  struct Object {
+    std::uint64_t path;   ///< a hash
+    std::uint64_t state;  ///< a hash; 0: had an error, or nothing is known of it
+    std::uint32_t row;
+  };
+
   std::string folder_;
-  std::vector<std::uint64_t> paths_;   ///< hashes, ascending
-  std::vector<std::uint64_t> states_;  ///< of the same objects; 0: had an error, or nothing is known of it
-  std::vector<std::uint32_t> rows_;
+  std::vector<Object> objects_;  ///< ascending by path
 };
 
 }  // namespace weir

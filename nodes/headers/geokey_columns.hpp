@@ -1,0 +1,18 @@
+#pragma once
+
+// The GeoKeys of a row as one struct column, with tiff-dumper's names. Empty without Parquet.
+
+#ifdef WEIR_WITH_PARQUET
+
+#include "nodes/headers/append_value.hpp"
+#include "nodes/raster/geo_keys.hpp"
+
+namespace weir {
+
+ArrowType type_of(const GeoKeys& keys);
+/// Null where there are no keys. A key whose value is not of its column's type is null.
+void append_value(arrow::ArrayBuilder& to, const GeoKeys& keys);
+
+}  // namespace weir
+
+#endif

@@ -1,0 +1,50 @@
+#include "nodes/headers/take_over.hpp"
+
+#ifdef WEIR_WITH_PARQUET
+
+#include <arrow/record_batch.h>
+#include <arrow/type.h>
+
+namespace weir {
+
+void OldRows::add(OldRow old) {
+  if (old.row >= rows_)
+    throw Error("take over", "rows of the earlier catalog",
+                "it has fewer rows now than when the update began");
+  bits_[old.row / 4] |=
+      static_cast<std::uint8_t>((met | (old.is_unchanged ? unchanged : 0U)) << (old.row % 4 * 2));
+}
+
+void CatalogRows::each_run(std::uint64_t first, const std::function<bool(std::uint64_t row)>& wants,
+                           const std::function<void(const arrow::RecordBatch& run)>& run,
+                           const std::function<void(std::uint64_t behind)>& done, ArrowPool& pool,
+                           FileSystem& files) const {
+  std::uint64_t part_row = 0;  // the first of the part
+  for (std::size_t i = 0; i < manifest.parts.size(); part_row += manifest.parts[i++].rows) {
+    if (part_row + manifest.parts[i].rows <= first) continue;
+    const std::string path = folder + "/" + part_name(i);
+    ParquetReader part(path, schema->field_names(), pool, files);
+    if (part.rows() != manifest.parts[i].rows)
+      throw Error("read", path, "it has another number of rows than its manifest says");
+    for (const std::shared_ptr<arrow::Field>& field : schema->fields()) {
+      const std::shared_ptr<arrow::Field> there = part.schema()->GetFieldByName(field->name());
+      if (!there || !there->type()->Equals(*field->type()))
+        throw Error("read", path, "its column " + field->name() + " is missing, or of another type");
+    }
+    if (first > part_row) part.seek(first - part_row);
+    while (const std::shared_ptr<arrow::RecordBatch> batch = part.next()) {
+      const std::uint64_t row = part_row + part.first_row();
+      const auto rows = static_cast<std::uint64_t>(batch->num_rows());
+      for (std::uint64_t begin = 0, end = 0; begin < rows; begin = end + 1) {
+        for (end = begin; end < rows && wants(row + end);) ++end;
+        if (end > begin)
+          run(*batch->Slice(static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end - begin)));
+      }
+      done(row + rows);
+    }
+  }
+}
+
+}  // namespace weir
+
+#endif
