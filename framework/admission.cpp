@@ -99,6 +99,11 @@ void Admission::end_wait() {
 Admission::Outcome Admission::take(Message& unit) {
   end_wait();
   if (next_unit_ >= units_ || state_.is_stopped()) return Outcome::finished;
+  for (const NodeDescription& node : nodes_) {
+    if (!node.options.ended || !node.options.ended(next_unit_)) continue;
+    units_ = next_unit_.load();
+    return Outcome::finished;
+  }
   if (!need_is_current_) {
     need_of_unit(nodes_, next_unit_, need_);
     need_is_current_ = true;

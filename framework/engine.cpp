@@ -412,7 +412,7 @@ void check_ledger(const Run& run, std::uint64_t bytes_in_use) {
   const std::vector<std::uint64_t>& planned = run.admission.items_planned();
   const std::string state =
       fmt::format("; {} of {} units were admitted, {} of {} bytes are in use", run.admission.units_admitted(),
-                  run.plan.units, bytes_in_use, run.plan.memory);
+                  run.admission.units(), bytes_in_use, run.plan.memory);
   for (std::size_t i = 0; i < run.nodes.size(); ++i) {
     const NodeDescription& node = run.nodes[i];
     const NodeRunner& runner = run.runners[i];
@@ -426,13 +426,13 @@ void check_ledger(const Run& run, std::uint64_t bytes_in_use) {
                       needs_order(node) ? fmt::format(" and waits for item {}", runner.next_in_order()) : "");
     else if (runner.sent() != planned[i])
       what = fmt::format("sent {} of {} planned", runner.sent(), planned[i]);
-    else if (run.admission.units_admitted() == run.plan.units && !runner.sent_each_once())
+    else if (run.admission.units_admitted() == run.admission.units() && !runner.sent_each_once())
       what = fmt::format("sent {} of {} planned, but not each ticket once", runner.sent(), planned[i]);
     if (what.empty()) continue;
     run.state.fail(Error("deliver", "all items", "it " + what + state).at(node.name, ""));
     return;
   }
-  if (run.admission.units_admitted() < run.plan.units)
+  if (run.admission.units_admitted() < run.admission.units())
     run.state.fail(Error("admit", fmt::format("unit {}", run.admission.units_admitted()),
                          "earlier units hold more than their nodes declared as carried" + state));
 }

@@ -93,6 +93,8 @@ class Admission {
   void set_wake(std::function<void()> wake);
 
   std::uint64_t units_admitted() const { return next_unit_; }
+  /// How many there are: the plan's, until a source says that it has ended.
+  std::uint64_t units() const { return units_; }
   unsigned in_flight() const;  ///< units
   /// RunRecording::waiting_for_tokens or waiting_for_bytes, or 0 where it does not wait. Any thread.
   std::uint32_t waits_for() const { return waits_for_.load(std::memory_order_relaxed); }
@@ -110,7 +112,7 @@ class Admission {
   void end_wait();
 
   const std::vector<NodeDescription>& nodes_;
-  const std::uint64_t units_;
+  std::atomic<std::uint64_t> units_;
   std::shared_ptr<Budget> budget_;
   RunState& state_;
   RunRecording* const recording_;  ///< nullptr: none

@@ -37,6 +37,8 @@ std::string padded(std::string text, std::size_t width) {
   return text;
 }
 
+constexpr std::uint64_t no_bound = std::uint64_t{1} << 40;  ///< units; of 64 KiB each they would be 64 PiB
+
 bool is_irregular(const NodeDescription& node) {
   return node.options.items_of_unit || node.options.buffer_bytes_of_unit || node.options.carried_bytes;
 }
@@ -149,7 +151,7 @@ void Graph::validate() const {
   std::set<std::string> names;
   const auto consumers = engine::consumers_of(nodes_);
   std::optional<std::uint64_t> units;
-  bool has_sink = false;
+  bool has_sink = false, is_open_ended = false, any_irregular = false;
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     const NodeDescription& node = nodes_[i];
     if (node.name.empty()) problems.push_back(fmt::format("node {} has no name", i));
@@ -160,7 +162,9 @@ void Graph::validate() const {
         problems.push_back(
             fmt::format("source {} has {} units, another source {}", node.name, node.options.units, *units));
       units = node.options.units;
+      is_open_ended = is_open_ended || node.options.ended;
     }
+    any_irregular = any_irregular || is_irregular(node);
     if (engine::is_sink(node)) {
       has_sink = true;
     } else if (consumers[i].empty()) {
@@ -191,6 +195,10 @@ void Graph::validate() const {
   if (options_.threads > 1024)
     problems.push_back(fmt::format("{} threads are more than 1024", options_.threads));
   if (!units) problems.push_back("there is no source");
+  if (is_open_ended && any_irregular)
+    problems.push_back(
+        "a source finds its units while it runs, so all units must be alike; a node has items, buffers or "
+        "carried bytes by unit");
   if (!has_sink) problems.push_back("there is no sink");
   if (problems.empty()) return;
   std::string all;
@@ -211,7 +219,10 @@ Plan Graph::plan() const {
   plan.bytes.resize(count);
   bool irregular = false, any_waits = false;
   for (const NodeDescription& node : nodes_) {
-    if (node.kind == NodeKind::source) plan.units = node.options.units;
+    if (node.kind == NodeKind::source) {
+      plan.units = node.options.units;
+      plan.is_open_ended = plan.is_open_ended || node.options.ended;
+    }
     irregular = irregular || is_irregular(node);
     any_waits = any_waits || node.options.waits;
     // One core cannot compute twice at once, and the serial engine has no second thread for I/O.
@@ -225,6 +236,7 @@ Plan Graph::plan() const {
   }
   if (options.recording != nullptr)
     plan.standing_bytes = engine::plus(plan.standing_bytes, options.recording->bytes());
+  if (plan.is_open_ended) plan.units = no_bound;
   engine::UnitNeed need;
   std::uint64_t largest_together = 0;
   std::uint64_t all_units = 0;
@@ -234,7 +246,7 @@ Plan Graph::plan() const {
     engine::need_of_unit(nodes_, unit, need);
     for (std::size_t i = 0; i < count; ++i) {
       plan.bytes[i] = std::max(plan.bytes[i], need.node_bytes[i]);
-      plan.items[i] += irregular ? need.items[i] : need.items[i] * plan.units;
+      plan.items[i] += irregular ? need.items[i] : engine::times(need.items[i], plan.units);
       for (std::uint32_t producer : nodes_[i].inputs)
         if (nodes_[i].kind == NodeKind::join && need.items[producer] != need.items[nodes_[i].inputs.front()])
           throw Error::usage("use", "the graph",
@@ -264,7 +276,10 @@ std::string Graph::explain() const {
   text += fmt::format("engine      {}, {} compute thread{}\n",
                       plan.engine == Engine::serial ? "serial" : "oneTBB", plan.threads,
                       plan.threads == 1 ? "" : "s");
-  text += fmt::format("units       {}, {} in flight at most\n", plan.units, plan.tokens);
+  const auto count = [&](std::uint64_t number) {
+    return plan.is_open_ended ? std::string("as they come") : fmt::format("{}", number);
+  };
+  text += fmt::format("units       {}, {} in flight at most\n", count(plan.units), plan.tokens);
   text += fmt::format("memory      {} allowed, at most {} used; {} is the smallest that works\n",
                       format_bytes(plan.memory), format_bytes(plan.peak), format_bytes(plan.smallest_memory));
   text += fmt::format("            {} standing, {} largest unit, {} carried over at most\n",
@@ -280,7 +295,7 @@ std::string Graph::explain() const {
   };
   text += "\n" + padded("node", width) + "    items out  bytes a unit    standing\n";
   for (std::size_t i = 0; i < nodes_.size(); ++i)
-    row(nodes_[i].name, fmt::format("{}", plan.items[i]), plan.bytes[i], plan.standing[i]);
+    row(nodes_[i].name, count(plan.items[i]), plan.bytes[i], plan.standing[i]);
   if (options_.recording != nullptr) row("(recording)", "", 0, options_.recording->bytes());
   text += "\nin oneTBB\n  " + padded("admission", width) +
           " multifunction_node, serial, woken when bytes or tokens come back\n";
@@ -300,9 +315,11 @@ std::string Graph::explain() const {
 std::string Graph::dot() const {
   const Plan plan = this->plan();
   std::string text = "digraph weir {\n  rankdir=LR;\n  node [shape=box, fontname=\"sans-serif\"];\n";
-  text += fmt::format("  admission [label={}, shape=hexagon];\n",
-                      json_string(fmt::format("admission\n{} units, {} tokens\n{}", plan.units, plan.tokens,
-                                              format_bytes(plan.memory))));
+  text += fmt::format(
+      "  admission [label={}, shape=hexagon];\n",
+      json_string(fmt::format("admission\n{}, {} tokens\n{}",
+                              plan.is_open_ended ? "units as they come" : fmt::format("{} units", plan.units),
+                              plan.tokens, format_bytes(plan.memory))));
   for (std::size_t i = 0; i < nodes_.size(); ++i)
     text += fmt::format("  n{} [label={}];\n", i,
                         json_string(fmt::format("{}\n{}\n{}", nodes_[i].name, name_of(nodes_[i].kind),
@@ -310,10 +327,11 @@ std::string Graph::dot() const {
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     if (nodes_[i].kind == NodeKind::source) text += fmt::format("  admission -> n{} [label=\"unit\"];\n", i);
     for (std::uint32_t producer : nodes_[i].inputs)
-      text +=
-          fmt::format("  n{} -> n{} [label={}{}];\n", producer, i,
-                      json_string(fmt::format("{} x {}", plan.items[producer], nodes_[producer].output_type)),
-                      engine::needs_order(nodes_[i]) ? ", style=bold" : "");
+      text += fmt::format("  n{} -> n{} [label={}{}];\n", producer, i,
+                          json_string(plan.is_open_ended ? nodes_[producer].output_type
+                                                         : fmt::format("{} x {}", plan.items[producer],
+                                                                       nodes_[producer].output_type)),
+                          engine::needs_order(nodes_[i]) ? ", style=bold" : "");
   }
   return text + "}\n";
 }
@@ -364,6 +382,8 @@ RunReport Graph::run(const RunOptions& options) {
     const ProgressThread progress(options, [&] {
       Progress now;
       now.items_planned = sink_items;
+      if (plan.is_open_ended)
+        now.items_planned = admission.units() < plan.units ? sink_items / plan.units * admission.units() : 0;
       for (const engine::NodeRunner& runner : runners) {
         if (engine::is_sink(runner.node())) {
           now.items_done += runner.received();

@@ -42,7 +42,7 @@ GraphOptions with_requests(GraphOptions options, unsigned at_once);
 
 /// How far a run is; see RunOptions::progress.
 struct Progress {
-  std::uint64_t items_done = 0, items_planned = 0;  ///< of all sinks
+  std::uint64_t items_done = 0, items_planned = 0;  ///< of all sinks; planned 0: not known yet
   std::uint64_t bytes_in = 0, bytes_out = 0;  ///< payload out of the sources' last stage, and into the sinks
   std::uint64_t memory_in_use = 0, memory_limit = 0;
   double seconds = 0;
@@ -81,7 +81,8 @@ struct NodeDescription {
 
 /// What a run will take, known before it. All bytes.
 struct Plan {
-  std::uint64_t units = 0;
+  std::uint64_t units = 0;     ///< where is_open_ended: a bound that nobody reaches, and so are the items
+  bool is_open_ended = false;  ///< the number of units is found out by the run (NodeOptions::ended)
   unsigned threads = 0, tokens = 0;
   Engine engine = Engine::onetbb;
   std::uint64_t memory = 0;
@@ -114,7 +115,7 @@ class Graph {
   Graph& operator=(const Graph&) = delete;
 
   /// f(std::uint64_t unit, Emit<Out>&[, const Context&]): makes the items of one unit. options.units is
-  /// required. Several sources of one graph share their units: unit u is admitted once, for all of them.
+  /// required, or options.ended. Several sources of one graph share their units: unit u is admitted once, for all of them.
   template <class Out, class F>
   Output<Out> source(std::string name, F f, NodeOptions options = {}) {
     using Body = detail::SourceBody<Out, F>;

@@ -25,6 +25,11 @@ struct NodeOptions {
   Lane lane = Lane::compute;
 
   std::uint64_t units = 0;  ///< sources only: how many work units there are
+  /// Sources whose list of work streams, instead of `units`: whether there is no such unit. Asked before a unit is admitted, one
+  /// thread at a time, and must not wait; once true, always true. So it may say false too late, for the `tokens` units at most
+  /// that are admitted while the source's body waits for the list: for those the body emits its items empty. All units of such a
+  /// graph are alike: no node has items, buffers or carried bytes by unit.
+  std::function<bool(std::uint64_t unit)> ended = {};
   /// Items that leave the node: per unit for a source, per item that comes in for the others.
   std::uint64_t items = 1;
   /// The same per unit, where it is irregular; the node then gives tickets itself (Emit::at).

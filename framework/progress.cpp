@@ -100,9 +100,11 @@ std::string bar_line(const Progress& progress) {
 }  // namespace
 
 std::string describe(const Progress& progress) {
+  std::string text = short_count(progress.items_done);
   // Rounded down: 100 % is said when all is done.
-  std::string text = fmt::format("{:.0f}% {}/{}", std::floor(share_done(progress) * 100),
-                                 short_count(progress.items_done), short_count(progress.items_planned));
+  if (progress.items_planned > 0 || (progress.finished && progress.items_done == 0))
+    text = fmt::format("{:.0f}% {}/{}", std::floor(share_done(progress) * 100), text,
+                       short_count(progress.items_planned));
   text += fmt::format(" {} MB/s in, {} out", megabytes_a_second(progress.bytes_in, progress.seconds),
                       megabytes_a_second(progress.bytes_out, progress.seconds));
   text += ", " + used_of(progress.memory_in_use, progress.memory_limit);

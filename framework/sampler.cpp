@@ -43,13 +43,14 @@ void Sampler::sample() {
     std::uint64_t sent = 0, planned = 0;
     if (state.is_source) {
       sent = run_.admission.units_admitted();
-      planned = run_.plan.units;
+      planned = run_.admission.units();
     }
     const std::vector<std::uint32_t>& inputs = run_.nodes[i].inputs;
     for (auto input = inputs.begin(); input != inputs.end(); ++input) {
       if (std::find(inputs.begin(), input, *input) != input) continue;
       sent += run_.runners[*input].sent();
-      planned += run_.plan.items[*input];
+      planned += run_.plan.is_open_ended ? run_.plan.items[*input] / run_.plan.units * run_.admission.units()
+                                         : run_.plan.items[*input];
     }
     state.inside = runner.inside();
     state.queued =
@@ -74,7 +75,7 @@ RunReport report_of(const Run& run, const Budget& budget, const BufferPool& pool
   report.peak_leased = budget.peak();
   report.peak_payload = pool.peak_bytes();
   report.tokens = run.plan.tokens;
-  report.units = run.plan.units;
+  report.units = run.plan.is_open_ended ? run.admission.units_admitted() : run.plan.units;
   report.most_units_in_flight = run.admission.most_in_flight();
   report.standing_bytes = run.plan.standing_bytes;
   report.largest_unit = run.plan.largest_unit;

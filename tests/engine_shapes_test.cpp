@@ -2,8 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <condition_variable>
+#include <deque>
 #include <map>
+#include <mutex>
+#include <optional>
 #include <set>
+#include <thread>
 
 #include "tests/engine_support.hpp"
 
@@ -303,6 +308,108 @@ TEST_CASE("units may have different numbers of items, and none") {
     CHECK(graph.plan().largest_unit == 9 * page);
     graph.run();
     CHECK(out == numbers_to(120));
+  }
+}
+
+/// A list that comes in while the run goes on: `take` waits for its next number, nothing after the last.
+class SlowList {
+ public:
+  explicit SlowList(std::uint64_t count)
+      : thread_([this, count] {
+          for (std::uint64_t i = 0; i < count; ++i) {
+            if (i % 16 == 0) std::this_thread::sleep_for(std::chrono::microseconds(200));
+            put(i);
+          }
+          put(std::nullopt);
+        }) {}
+  std::optional<std::uint64_t> take() {
+    std::unique_lock lock(mutex_);
+    woken_.wait(lock, [this] { return has_ended_ || !waiting_.empty(); });
+    if (waiting_.empty()) return std::nullopt;
+    const std::uint64_t next = waiting_.front();
+    waiting_.pop_front();
+    return next;
+  }
+  bool has_ended() {
+    std::lock_guard lock(mutex_);
+    return has_ended_ && waiting_.empty();
+  }
+
+ private:
+  void put(std::optional<std::uint64_t> next) {
+    std::lock_guard lock(mutex_);
+    if (next)
+      waiting_.push_back(*next);
+    else
+      has_ended_ = true;
+    woken_.notify_all();
+  }
+  std::mutex mutex_;
+  std::condition_variable woken_;
+  std::deque<std::uint64_t> waiting_;
+  bool has_ended_ = false;
+  std::jthread thread_;
+};
+
+TEST_CASE("a source that finds its units while it runs ends with its list, and delivers all of it in order") {
+  const Watchdog watchdog("open-ended");
+  for (const Setup& setup : setups()) {
+    for (const std::uint64_t count : {0UL, 1UL, 2UL, 257UL}) {
+      CAPTURE(setup.threads);
+      CAPTURE(count);
+      SlowList list(count);
+      std::vector<std::uint64_t> seen;
+      std::uint64_t empty = 0;
+      Graph graph(setup.options(64 << 20, 3));
+      auto listed = graph.source<std::optional<std::uint64_t>>(
+          "list", [&](std::uint64_t, Emit<std::optional<std::uint64_t>>& emit) { emit(list.take()); },
+          {.concurrency = 1, .lane = Lane::io, .ended = [&](std::uint64_t) { return list.has_ended(); }});
+      auto doubled = graph.expand<std::optional<std::uint64_t>>(
+          "double", listed,
+          [](const std::optional<std::uint64_t>& in, Emit<std::optional<std::uint64_t>>& emit) {
+            for (std::uint64_t i = 0; i < 2; ++i)
+              emit(in ? std::optional<std::uint64_t>(2 * *in + i) : std::nullopt);
+          },
+          {.items = 2, .buffer_bytes = 0});
+      graph.ordered_sink("collect", doubled, [&](const std::optional<std::uint64_t>& in) {
+        if (in)
+          seen.push_back(*in);
+        else
+          ++empty;
+      });
+      CHECK(graph.explain().find("units       as they come, 3 in flight at most") != std::string::npos);
+      Progress last;
+      const RunReport report = graph.run({.progress = [&](const Progress& now) { last = now; }});
+      REQUIRE(seen.size() == 2 * count);
+      for (std::uint64_t i = 0; i < seen.size(); ++i) CHECK(seen[i] == i);
+      CHECK(empty <= 2 * 3);
+      CHECK(report.units == count + empty / 2);
+      CHECK(last.items_planned == seen.size() + empty);
+      CHECK(last.items_done == last.items_planned);
+    }
+  }
+}
+
+TEST_CASE("a source that finds its units while it runs wants them alike, and fails as any other") {
+  Graph uneven({.memory = 64 << 20, .threads = 2});
+  auto numbers =
+      uneven.source<std::uint64_t>("list", [](std::uint64_t unit, Emit<std::uint64_t>& emit) { emit(unit); },
+                                   {.ended = [](std::uint64_t unit) { return unit == 3; },
+                                    .items_of_unit = [](std::uint64_t) { return 1; }});
+  uneven.sink("sink", numbers, [](const std::uint64_t&) {});
+  CHECK_THROWS_WITH_AS(uneven.validate(), doctest::Contains("all units must be alike"), Error);
+
+  for (const Setup& setup : setups()) {
+    Graph graph(setup.options());
+    auto listed = graph.source<std::uint64_t>(
+        "list",
+        [](std::uint64_t unit, Emit<std::uint64_t>& emit) {
+          if (unit == 5) throw Error("list", "the bucket", "it is gone");
+          emit(unit);
+        },
+        {.concurrency = 1, .lane = Lane::io, .ended = [](std::uint64_t unit) { return unit == 1000; }});
+    graph.sink("sink", listed, [](const std::uint64_t&) {});
+    CHECK_THROWS_WITH_AS(graph.run(), doctest::Contains("it is gone"), Error);
   }
 }
 
