@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "nodes/headers/header_rows.hpp"
+#include "nodes/headers/header_values.hpp"
 #include "nodes/raster/tiff_values.hpp"
 #include "tests/memory_tiff.hpp"
 

@@ -21,16 +21,18 @@ const HeaderBytes::Piece* HeaderBytes::piece_at(std::uint64_t offset) const {
   return best;
 }
 
-bool HeaderBytes::read(std::uint64_t offset, std::span<std::byte> out) const {
-  while (!out.empty()) {
-    const Piece* piece = piece_at(offset);
-    if (piece == nullptr) return false;
-    const auto bytes = static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), piece->end() - offset));
-    std::memcpy(out.data(), piece->bytes.data() + (offset - piece->offset), bytes);
-    out = out.subspan(bytes);
-    offset += bytes;
+std::size_t HeaderBytes::read(std::uint64_t offset, std::span<std::byte> out) const {
+  std::size_t filled = 0;
+  while (filled < out.size()) {
+    const std::uint64_t at = offset + filled;
+    const Piece* piece = piece_at(at);
+    if (piece == nullptr) break;
+    const auto bytes =
+        static_cast<std::size_t>(std::min<std::uint64_t>(out.size() - filled, piece->end() - at));
+    std::memcpy(&out[filled], piece->bytes.data() + (at - piece->offset), bytes);
+    filled += bytes;
   }
-  return true;
+  return filled;
 }
 
 std::span<const std::byte> HeaderBytes::view(std::uint64_t offset, std::uint64_t bytes) const {

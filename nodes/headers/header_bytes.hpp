@@ -19,8 +19,8 @@ struct ByteRange {
 class HeaderBytes {
  public:
   void add(std::uint64_t offset, std::span<const std::byte> bytes);
-  /// Fills `out` from `offset` on; false where a byte of it has not been fetched.
-  bool read(std::uint64_t offset, std::span<std::byte> out) const;
+  /// Fills `out` from `offset` on, up to the first byte that has not been fetched; returns the bytes that were filled.
+  std::size_t read(std::uint64_t offset, std::span<std::byte> out) const;
   /// The same bytes where they lie in one piece; empty where they do not.
   std::span<const std::byte> view(std::uint64_t offset, std::uint64_t bytes) const;
   /// The first run of bytes in [offset, offset + bytes) that has not been fetched.

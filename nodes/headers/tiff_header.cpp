@@ -39,14 +39,17 @@ const HeaderEntry* HeaderDirectory::find(std::uint16_t tag) const {
 }
 
 HeaderReader::HeaderReader(std::uint64_t file_bytes, const HeaderLimits& limits)
-    : file_bytes_(file_bytes), limits_(limits), gaps_left_(limits.header_bytes) {}
+    : file_bytes_(file_bytes),
+      limits_(limits),
+      gaps_left_(limits.header_bytes),
+      entries_left_(limits.all_entries) {}
 
 std::vector<ByteRange> HeaderReader::read(const HeaderBytes& bytes) {
   wanted_.clear();
   if (!has_front_ && !read_front(bytes)) return merged();
   while (read_next(bytes)) {
   }
-  std::erase_if(missing_, [&](const Value& value) { return fetch(value, bytes); });
+  std::erase_if(missing_, [&](Value& value) { return fetch(value, bytes); });
   return merged();
 }
 
@@ -59,12 +62,15 @@ TiffHeader HeaderReader::take() {
 /// Byte order, version, and where the first directory is: 8 bytes, 16 of BigTIFF.
 bool HeaderReader::read_front(const HeaderBytes& bytes) {
   HeaderNotes& notes = header_.notes;
-  std::array<std::byte, 16> front{};
-  const std::uint64_t size = std::min<std::uint64_t>(file_bytes_, front.size());
-  if (!bytes.read(0, std::span(front).first(size))) {
-    ask(bytes, 0, size);
+  const std::uint64_t size = std::min<std::uint64_t>(file_bytes_, 16);
+  const std::span<const std::byte> found = gather(bytes, 0, size);
+  if (found.size() < size) {
+    ask(bytes, gathered_.size(), size - gathered_.size());
     return false;
   }
+  std::array<std::byte, 16> front{};
+  std::ranges::copy(found, front.begin());
+  gathered_.clear();
   has_front_ = true;
   if (size == 0) {
     notes.add_problem("empty_object", 0, [] { return "there are no bytes in it"; });
@@ -113,25 +119,26 @@ bool HeaderReader::read_next(const HeaderBytes& bytes) {
   if (next_.empty()) return false;
   const Place place = next_.back();
   const std::uint64_t table = place.offset + count_bytes();  // push() has seen that it is inside the file
-  std::array<std::byte, 8> raw;
-  const auto count = std::span(raw).first(count_bytes());
-  if (!bytes.read(place.offset, count)) {
+  const std::span<const std::byte> count = gather(bytes, place.offset, count_bytes());
+  if (count.empty()) {
     const std::size_t first = next_.size() - std::min(next_.size(), guesses_at_once);
     for (std::size_t i = first; i < next_.size(); ++i) ask_around(bytes, next_[i].offset);
     return false;
   }
   std::uint64_t entries = load_unsigned(count.data(), count.size(), is_swapped_);
   HeaderNotes& notes = header_.notes;
-  if (entries == 0 || entries > limits_.entries) {
+  const std::uint64_t most = std::min<std::uint64_t>(limits_.entries, entries_left_);
+  if (entries == 0 || entries > most) {
     next_.pop_back();
+    gathered_.clear();
     header_.header_end = std::max(header_.header_end, table);
     if (entries == 0)
       notes.add_problem("empty_directory", place.offset,
                         [&] { return fmt::format("its directory at byte {} has no tags", place.offset); });
     else
       notes.add_problem("too_many_tags", place.offset, [&] {
-        return fmt::format("its directory at byte {} has {} tags, and {} are read", place.offset, entries,
-                           limits_.entries);
+        return fmt::format("its directory at byte {} has {} tags, and {} more are read", place.offset,
+                           entries, most);
       });
     return true;
   }
@@ -140,10 +147,14 @@ bool HeaderReader::read_next(const HeaderBytes& bytes) {
   // A file may end with its last entry, without a next directory: libtiff takes those, too.
   const bool has_next = !is_cut && file_bytes_ - table - entries * entry_bytes() >= word_bytes();
   const std::uint64_t table_bytes = std::min(entries, whole) * entry_bytes() + (has_next ? word_bytes() : 0);
-  if (const auto hole = bytes.missing(table, table_bytes)) {
-    ask(bytes, table, table_bytes);
+  const std::uint64_t whole_bytes = count_bytes() + table_bytes;
+  const std::span<const std::byte> found = gather(bytes, place.offset, whole_bytes);
+  if (found.empty()) {
+    ask(bytes, place.offset + gathered_.size(), whole_bytes - gathered_.size());
     return false;
   }
+  const std::vector<std::byte> kept = std::exchange(gathered_, {});  // which `found` may lie in
+  const std::span<const std::byte> data = found.subspan(count_bytes());
   next_.pop_back();
   if (is_cut) {
     notes.add_problem("truncated", file_bytes_, [&] {
@@ -153,14 +164,9 @@ bool HeaderReader::read_next(const HeaderBytes& bytes) {
     entries = whole;
     if (entries == 0) return true;
   }
-  std::span<const std::byte> data = bytes.view(table, table_bytes);
-  if (data.empty()) {
-    scratch_.resize(table_bytes);
-    bytes.read(table, scratch_);
-    data = scratch_;
-  }
   header_.header_end = std::max(header_.header_end, table + table_bytes);
 
+  entries_left_ -= entries;
   const std::size_t index = header_.directories.size();
   HeaderDirectory& directory = header_.directories.emplace_back();
   directory.offset = place.offset;
@@ -297,15 +303,33 @@ void HeaderReader::accept(HeaderEntry& entry) {
     swap_samples(std::span(header_.values).subspan(entry.place, entry.bytes), word);
 }
 
-bool HeaderReader::fetch(const Value& value, const HeaderBytes& bytes) {
+bool HeaderReader::fetch(Value& value, const HeaderBytes& bytes) {
   HeaderEntry& entry = header_.directories[value.directory].entries[value.entry];
   if (entry.was_read) return true;
-  if (!bytes.read(entry.offset, std::span(header_.values).subspan(entry.place, entry.bytes))) {
-    ask(bytes, entry.offset, entry.bytes);
+  const auto place = std::span(header_.values).subspan(entry.place, entry.bytes);
+  value.filled += bytes.read(entry.offset + value.filled, place.subspan(value.filled));
+  if (value.filled < entry.bytes) {
+    ask(bytes, entry.offset + value.filled, entry.bytes - value.filled);
     return false;
   }
   accept(entry);
   return true;
+}
+
+/// The bytes at `offset`, where the next directory is; empty where they are not all here: `gathered_` then keeps the first ones, so
+/// that the pieces they were in may go.
+std::span<const std::byte> HeaderReader::gather(const HeaderBytes& bytes, std::uint64_t offset,
+                                                std::uint64_t count) {
+  if (gathered_.empty()) {
+    const std::span<const std::byte> whole = bytes.view(offset, count);
+    if (!whole.empty()) return whole;
+  }
+  const std::size_t had = gathered_.size();
+  if (had < count) {
+    gathered_.resize(count);
+    gathered_.resize(had + bytes.read(offset + had, std::span(gathered_).subspan(had)));
+  }
+  return gathered_.size() < count ? std::span<const std::byte>() : std::span(gathered_).first(count);
 }
 
 void HeaderReader::follow_sub_directories(const Value& value) {

@@ -15,7 +15,9 @@ namespace weir {
 /// What one header may cost. Beyond it, values are left out with a warning, and directories end the chain with a problem.
 struct HeaderLimits {
   std::uint32_t directories = 1024;
-  std::uint32_t entries = 4096;            ///< of one directory; libtiff's own
+  std::uint32_t entries = 4096;  ///< of one directory; libtiff's own
+  std::uint32_t all_entries =
+      64 << 10;  ///< of all directories that a file has, which may lie over each other
   std::uint64_t value_bytes = 64 << 10;    ///< of one value
   std::uint64_t header_bytes = 512 << 10;  ///< of all values of a file together
   std::uint64_t gap = 4096;                ///< ranges nearer than this are asked for as one
@@ -108,6 +110,7 @@ class HeaderReader {
   };
   struct Value {  // of an entry, outside of its directory
     std::size_t directory, entry;
+    std::uint64_t filled = 0;  // bytes of it that are in their place
   };
 
   bool read_front(const HeaderBytes& bytes);
@@ -117,7 +120,8 @@ class HeaderReader {
   HeaderEntry read_entry(const std::byte* at, std::uint64_t offset, bool is_first);
   void reserve_values(std::size_t directory);
   void accept(HeaderEntry& entry);
-  bool fetch(const Value& value, const HeaderBytes& bytes);
+  bool fetch(Value& value, const HeaderBytes& bytes);
+  std::span<const std::byte> gather(const HeaderBytes& bytes, std::uint64_t offset, std::uint64_t count);
   void follow_sub_directories(const Value& value);
   void push(std::uint64_t offset, std::optional<std::size_t> parent, std::uint64_t named_at);
   void ask(const HeaderBytes& bytes, std::uint64_t offset, std::uint64_t count);
@@ -138,9 +142,9 @@ class HeaderReader {
   std::optional<Value>
       sub_directories_;         // nothing is read before they are known, so that the order is always the same
   std::vector<Value> missing_;  // values that have a place in header_.values, and wait for their bytes
-  std::vector<std::byte> scratch_;  // a directory that lies in several pieces
+  std::vector<std::byte> gathered_;  // of what is read next, where it lies in several pieces: its first bytes
   std::vector<ByteRange> wanted_;
-  std::uint64_t gaps_left_;
+  std::uint64_t gaps_left_, entries_left_;
 };
 
 }  // namespace weir
