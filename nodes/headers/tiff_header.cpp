@@ -214,8 +214,8 @@ void HeaderReader::read_table(HeaderDirectory& directory, std::span<const std::b
     return fmt::format("its directory at byte {} has tag {} more than once, and the first counts",
                        directory.offset, twice->tag);
   });
-  const auto rest = std::ranges::unique(kept, {}, &HeaderEntry::tag);
-  kept.erase(rest.begin(), rest.end());
+  const auto is_same = [](const HeaderEntry& a, const HeaderEntry& b) { return a.tag == b.tag; };
+  kept.erase(std::unique(kept.begin(), kept.end(), is_same), kept.end());  // clang 14 knows no ranges of it
 }
 
 /// An entry, and its value where that lies in it. Where it lies outside and is to be read, `bytes` says how long it is, and it has
