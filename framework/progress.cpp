@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "framework/bytes.hpp"
 
@@ -25,29 +26,6 @@ std::optional<double> seconds_left(const Progress& progress) {
   const double done = share_done(progress);
   if (progress.finished || done <= 0) return std::nullopt;
   return progress.seconds * (1 - done) / done;
-}
-
-/// In at most four characters: "999", "9.9K", "123M".
-std::string short_count(std::uint64_t count) {
-  if (count < 1000) return fmt::format("{}", count);
-  double value = static_cast<double>(count);
-  std::size_t unit = 0;
-  constexpr std::string_view units = " KMGTPE";
-  // What would be rounded up to 1000 is the next unit's.
-  while (value >= 999.5 && unit + 1 < units.size()) {
-    value /= 1000;
-    ++unit;
-  }
-  return fmt::format("{:.{}f}{}", value, value < 9.95 ? 1 : 0, units[unit]);
-}
-
-/// "4 s", "12:34", "1:02:03", ">99 h": at most 8 characters.
-std::string short_time(double seconds) {
-  if (seconds < 60) return fmt::format("{:.0f} s", std::floor(seconds));
-  if (seconds >= 99.0 * 3600) return ">99 h";
-  const auto whole = static_cast<std::uint64_t>(seconds);
-  if (whole < 3600) return fmt::format("{}:{:02}", whole / 60, whole % 60);
-  return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
 /// "58 of 64 MiB", "17 MiB of 1.0 GiB": at most 18 characters.
@@ -77,27 +55,47 @@ std::string megabytes_a_second(std::uint64_t bytes, double seconds) {
   return rate < 9.95 ? fmt::format("{:.1f}", rate) : short_count(static_cast<std::uint64_t>(rate));
 }
 
-std::string json_line(const Progress& progress) {
+std::string json_members(const Progress& progress) {
   const std::optional<double> left = seconds_left(progress);
   return fmt::format(
-      "{{\"items_done\": {}, \"items_planned\": {}, \"bytes_in\": {}, \"bytes_out\": {}, \"memory_in_use\": "
-      "{}, \"memory_limit\": {}, \"seconds\": {:.3f}, \"seconds_left\": {}, \"finished\": {}}}\n",
+      "\"items_done\": {}, \"items_planned\": {}, \"bytes_in\": {}, \"bytes_out\": {}, \"memory_in_use\": "
+      "{}, \"memory_limit\": {}, \"seconds\": {:.3f}, \"seconds_left\": {}, \"finished\": {}",
       progress.items_done, progress.items_planned, progress.bytes_in, progress.bytes_out,
       progress.memory_in_use, progress.memory_limit, progress.seconds,
       left ? fmt::format("{:.1f}", *left) : "null",
       progress.finished && progress.items_done == progress.items_planned);
 }
 
-/// At most 79 columns, so that the cursor never wraps on a terminal of 80: what describe() says is at most 71.
-std::string bar_line(const Progress& progress) {
-  const std::string text = describe(progress);
-  const int width = text.size() <= 66 ? 10 : 5;
-  const int full = static_cast<int>(std::clamp(share_done(progress), 0.0, 1.0) * width);
-  return fmt::format("\r[{:#<{}}{:.<{}}] {}\x1b[K{}", "", full, "", width - full, text,
-                     progress.finished ? "\n" : "");
+/// At most 79 columns, so that the cursor never wraps on a terminal of 80: what the words say is at most 71.
+std::string bar_line(const ProgressWords& words, bool is_finished) {
+  const int width = words.line.size() <= 66 ? 10 : 5;
+  const int full = static_cast<int>(std::clamp(words.share, 0.0, 1.0) * width);
+  return fmt::format("\r[{:#<{}}{:.<{}}] {}\x1b[K{}", "", full, "", width - full, words.line,
+                     is_finished ? "\n" : "");
 }
 
 }  // namespace
+
+std::string short_count(std::uint64_t count) {
+  if (count < 1000) return fmt::format("{}", count);
+  double value = static_cast<double>(count);
+  std::size_t unit = 0;
+  constexpr std::string_view units = " KMGTPE";
+  // What would be rounded up to 1000 is the next unit's.
+  while (value >= 999.5 && unit + 1 < units.size()) {
+    value /= 1000;
+    ++unit;
+  }
+  return fmt::format("{:.{}f}{}", value, value < 9.95 ? 1 : 0, units[unit]);
+}
+
+std::string short_time(double seconds) {
+  if (seconds < 60) return fmt::format("{:.0f} s", std::floor(seconds));
+  if (seconds >= 99.0 * 3600) return ">99 h";
+  const auto whole = static_cast<std::uint64_t>(seconds);
+  if (whole < 3600) return fmt::format("{}:{:02}", whole / 60, whole % 60);
+  return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+}
 
 std::string describe(const Progress& progress) {
   std::string text = short_count(progress.items_done);
@@ -114,10 +112,18 @@ std::string describe(const Progress& progress) {
 }
 
 std::function<void(const Progress&)> progress_printer(ProgressStyle style, std::FILE* stream) {
+  return progress_printer(style, stream, [](const Progress& progress) {
+    return ProgressWords{describe(progress), json_members(progress), share_done(progress)};
+  });
+}
+
+std::function<void(const Progress&)> progress_printer(ProgressStyle style, std::FILE* stream,
+                                                      std::function<ProgressWords(const Progress&)> words) {
   if (style == ProgressStyle::none) return {};
   if (style == ProgressStyle::automatic)
     style = ::isatty(::fileno(stream)) != 0 ? ProgressStyle::bar : ProgressStyle::line;
-  return [style, stream, last = std::make_shared<double>(0)](const Progress& progress) {
+  return [style, stream, words = std::move(words),
+          last = std::make_shared<double>(0)](const Progress& progress) {
     // A bar may move often; lines go to logs.
     if (style != ProgressStyle::bar) {
       if (!progress.finished && progress.seconds - *last < 1) return;
@@ -126,9 +132,10 @@ std::function<void(const Progress&)> progress_printer(ProgressStyle style, std::
         return;
       *last = progress.seconds;
     }
-    const std::string text = style == ProgressStyle::json  ? json_line(progress)
-                             : style == ProgressStyle::bar ? bar_line(progress)
-                                                           : describe(progress) + "\n";
+    const ProgressWords said = words(progress);
+    const std::string text = style == ProgressStyle::json  ? "{" + said.json + "}\n"
+                             : style == ProgressStyle::bar ? bar_line(said, progress.finished)
+                                                           : said.line + "\n";
     std::fputs(text.c_str(), stream);
     std::fflush(stream);
   };

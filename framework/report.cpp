@@ -81,6 +81,10 @@ std::string to_json(const RunReport& report) {
   add("output_bytes", report.output_bytes);
   add("requests", report.requests);
   add("fetched_bytes", report.fetched_bytes);
+  std::string counts;
+  for (const auto& [name, count] : report.counts)
+    counts += fmt::format("{}{}: {}", counts.empty() ? "" : ", ", json_string(name), count);
+  if (!counts.empty()) add("counts", "{" + counts + "}");
   json += "  \"nodes\": [";
   for (std::size_t i = 0; i < report.nodes.size(); ++i) {
     const NodeReport& node = report.nodes[i];

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -59,6 +60,7 @@ struct RunReport {
   std::uint64_t output_bytes = 0;  ///< of the files written
   /// Of remote sources: requests sent and bytes that came, the opening of the file included; 0: nothing was remote.
   std::uint64_t requests = 0, fetched_bytes = 0;
+  std::map<std::string, std::uint64_t> counts = {};  ///< what a pipeline counts of its own, by name
   std::vector<NodeReport> nodes;
 
   const NodeReport& node(const std::string& name) const;  ///< throws a usage Error for an unknown name
