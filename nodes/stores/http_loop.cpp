@@ -417,7 +417,9 @@ void HttpClient::Loop::begin(std::unique_ptr<Transfer> transfer) {
   const bool is_tls = request.url.starts_with("https:") || request.url.starts_with("HTTPS:");
   set(CURLOPT_PROTOCOLS_STR, "http,https");
   set(CURLOPT_REDIR_PROTOCOLS_STR, is_tls ? "https" : "http,https");
-  set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(std::max<std::int64_t>(options_.timeout.count(), 1)));
+  const std::int64_t connect =
+      (options_.connect_timeout.count() > 0 ? options_.connect_timeout : options_.timeout).count();
+  set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(std::max<std::int64_t>(connect, 1)));
   set(CURLOPT_HEADERFUNCTION, &Callbacks::header);
   set(CURLOPT_HEADERDATA, static_cast<void*>(&of));
   set(CURLOPT_WRITEFUNCTION, &Callbacks::body);
