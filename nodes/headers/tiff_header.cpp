@@ -59,6 +59,21 @@ TiffHeader HeaderReader::take() {
   return header;
 }
 
+std::uint64_t TiffHeader::bytes() const {
+  std::uint64_t bytes = sizeof *this + values.capacity() + directories.capacity() * sizeof(HeaderDirectory);
+  for (const HeaderDirectory& directory : directories)
+    bytes += directory.entries.capacity() * sizeof(HeaderEntry);
+  for (const HeaderProblem& problem : notes.problems) bytes += sizeof problem + problem.reason.capacity();
+  for (const std::string& warning : notes.warnings) bytes += sizeof warning + warning.capacity();
+  return bytes;
+}
+
+std::uint64_t HeaderReader::bytes() const {
+  return sizeof *this + header_.bytes() + next_.capacity() * sizeof(Place) +
+         seen_.capacity() * sizeof seen_.front() + missing_.capacity() * sizeof(Value) + scratch_.capacity() +
+         wanted_.capacity() * sizeof(ByteRange);
+}
+
 /// Byte order, version, and where the first directory is: 8 bytes, 16 of BigTIFF.
 bool HeaderReader::read_front(const HeaderBytes& bytes) {
   HeaderNotes& notes = header_.notes;

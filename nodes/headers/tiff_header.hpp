@@ -86,6 +86,7 @@ struct TiffHeader {
     return entry.was_read ? std::span(values).subspan(entry.place, entry.bytes)
                           : std::span<const std::byte>();
   }
+  std::uint64_t bytes() const;  ///< memory that it takes
 };
 
 /// Reads classic and BigTIFF headers (TIFF 6.0, section 2; BigTIFF) from what has been fetched of them, and says what else it needs:
@@ -102,6 +103,7 @@ class HeaderReader {
   std::vector<ByteRange> read(const HeaderBytes& bytes);
   /// What was read, also where read() has not come to its end. Leaves nothing behind.
   TiffHeader take();
+  std::uint64_t bytes() const;  ///< memory that it takes
 
  private:
   struct Place {  // of a directory to come

@@ -1,0 +1,494 @@
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <chrono>
+#include <filesystem>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "nodes/headers/byte_arena.hpp"
+#include "nodes/headers/fetch_headers.hpp"
+#include "nodes/headers/key_filter.hpp"
+#include "nodes/headers/parse_headers.hpp"
+#include "nodes/stores/http_store.hpp"
+#include "nodes/stores/latency_store.hpp"
+#include "nodes/stores/memory_store.hpp"
+#include "nodes/stores/s3_store.hpp"
+#include "tests/fake_s3.hpp"
+#include "tests/file_support.hpp"
+#include "tests/header_support.hpp"
+#include "tests/http_server.hpp"
+
+namespace {
+
+using namespace weir;
+using namespace weir::test;
+using namespace std::chrono_literals;
+
+KeyBatch batch_of(const std::vector<std::string>& paths, std::uint64_t size = unknown_size) {
+  KeyBatch batch;
+  for (const std::string& path : paths) batch.keys.push_back({{path, size}, 0});
+  return batch;
+}
+
+/// Rows and errors of a batch, as the graph makes them.
+RowBatch rows_of_batch(const FetchHeaders& fetch, KeyBatch batch) {
+  return ParseHeaders{}(fetch(std::move(batch), Context()));
+}
+
+HttpOptions quick() {
+  HttpOptions http;
+  http.retries = 9;
+  http.retry_pause = 2ms;
+  http.longest_pause = 20ms;
+  http.timeout = 300ms;
+  return http;
+}
+
+/// A server of files, and a node that fetches from it.
+struct Served {
+  explicit Served(FetchHeadersOptions options = {}, HttpOptions http = quick())
+      : store(server.url("/d"), {.http = http}), counts(std::make_shared<FetchCounts>()) {
+    if (options.in_flight == 1000) options.in_flight = 16;
+    fetch.emplace(store, options, counts);
+  }
+  void serve(const std::string& key, Bytes bytes, const std::string& etag = "\"one\"") {
+    server.serve("/d/" + key,
+                 {.bytes = std::move(bytes), .etag = etag, .last_modified = "Mon, 12 Oct 2009 17:50:00 GMT"});
+  }
+  const FetchHeaders* node() const { return &*fetch; }
+  RowBatch rows(const std::vector<std::string>& keys) { return rows_of_batch(*fetch, batch_of(keys)); }
+  /// The error of one key.
+  HeaderError error(const std::string& key) {
+    const RowBatch made = rows({key});
+    CHECK(made.rows.empty());
+    REQUIRE(made.errors.size() == 1);
+    CHECK(made.errors.front().path == key);
+    return made.errors.front();
+  }
+
+  HttpServer server;
+  HttpStore store;
+  std::shared_ptr<FetchCounts> counts;
+  std::optional<FetchHeaders> fetch;
+};
+
+/// A small file; `gap` bytes of pixels before its directory.
+Bytes picture(std::uint64_t gap = 0, std::uint16_t width = 40, std::vector<MadeEntry> more = {}) {
+  HeaderMaker maker;
+  maker.fill(gap);
+  std::vector<MadeEntry> entries = std::move(more);
+  entries.push_back(maker.shorts(256, {width}));
+  maker.add(maker.picture(std::move(entries)));
+  return maker.bytes();
+}
+
+TEST_CASE("a header is the same whatever is asked for first, from a folder and over HTTP") {
+  std::vector<std::string> keys;
+  const MemoryStore memory;
+  std::vector<Bytes> files;
+  for (const auto& entry : std::filesystem::directory_iterator(WEIR_TEST_DATA)) {
+    const std::string ending = entry.path().extension();
+    if (ending != ".tif" && ending != ".tiff") continue;
+    const std::string text = content(entry.path());
+    files.emplace_back(bytes_of(text).begin(), bytes_of(text).end());
+    keys.push_back(entry.path().filename());
+    memory.put(keys.back(), files.back());
+  }
+  REQUIRE(keys.size() > 30);
+  for (const std::uint64_t prefetch : {512u, 4096u, 16'384u, 65'536u}) {
+    CAPTURE(prefetch);
+    Served served({.prefetch = prefetch});
+    for (std::size_t i = 0; i < keys.size(); ++i) served.serve(keys[i], files[i]);
+    const FetchHeaders local(memory, {.in_flight = 2, .prefetch = prefetch}, std::make_shared<FetchCounts>());
+    for (const FetchHeaders* fetch : {&local, std::as_const(served).node()})
+      for (std::size_t begin = 0; begin < keys.size(); begin += keys_of_unit) {
+        const std::size_t end = std::min(keys.size(), begin + keys_of_unit);
+        const FetchedBatch made = (*fetch)(batch_of({keys.begin() + static_cast<std::ptrdiff_t>(begin),
+                                                     keys.begin() + static_cast<std::ptrdiff_t>(end)}),
+                                           Context());
+        REQUIRE(made.headers.size() == end - begin);
+        for (std::size_t i = begin; i < end; ++i) {
+          CAPTURE(keys[i]);
+          if (const auto* rows = std::get_if<HeaderRows>(&made.headers[i - begin])) {
+            FAIL_CHECK(rows->row.has_value(), " ", rows->errors.size() > 0 ? rows->errors[0].reason : "");
+            continue;
+          }
+          const auto& header = std::get<FetchedBatch::Header>(made.headers[i - begin]);
+          CHECK(header.object.path == keys[i]);
+          CHECK(header.object.size == files[i].size());
+          CHECK(in_words(header.header) == in_words(read_header(files[i]).header));
+        }
+      }
+  }
+}
+
+TEST_CASE("what the server says of a file is in its row where the listing does not say it") {
+  Served served;
+  served.serve("a.tif", picture(), "W/\"tag\"");
+  const RowBatch made = served.rows({"a.tif"});
+  REQUIRE(made.rows.size() == 1);
+  CHECK(made.rows[0].object.etag == "tag");
+  CHECK(made.rows[0].object.last_modified == 1'255'369'800'000);
+  CHECK(made.rows[0].object.size == picture().size());
+  // What a listing says stays, so that a later update finds the same; unless it is another version.
+  for (const std::uint64_t size : {std::uint64_t{picture().size()}, std::uint64_t{7}}) {
+    KeyBatch listed;
+    listed.keys.push_back({{"a.tif", size, "tag", 1'255'369'800'250}, 0});
+    const RowBatch again = rows_of_batch(*served.fetch, std::move(listed));
+    for (const HeaderError& error : again.errors) FAIL_CHECK(error.code, " ", error.reason);
+    REQUIRE(again.rows.size() == 1);
+    CHECK(again.rows[0].object.size == picture().size());
+    CHECK(again.rows[0].object.last_modified == (size == 7 ? 1'255'369'800'000 : 1'255'369'800'250));
+  }
+}
+
+TEST_CASE("a directory at the end of a file costs two requests, and little more than itself") {
+  Served served({.prefetch = 4096});
+  served.serve("a.tif", picture(5 << 20));
+  const RowBatch made = served.rows({"a.tif"});
+  REQUIRE(made.rows.size() == 1);
+  CHECK(served.server.count() == 2);
+  CHECK(served.store.traffic()->total().bytes < 4096 + 4608);
+}
+
+TEST_CASE(
+    "what is asked for first becomes what 95 % of the headers need, and little where they are far away") {
+  PrefetchGuess guess(16 << 10, 32 << 10);
+  for (int i = 0; i < 31; ++i) guess.note(2600);
+  CHECK(guess.bytes() == 16 << 10);
+  guess.note(2600);
+  CHECK(guess.bytes() == 4 << 10);
+  for (int i = 0; i < 32; ++i) guess.note(i % 16 == 0 ? 30'000 : 2600);
+  CHECK(guess.bytes() == 4 << 10);  // 3 % are larger
+  for (int i = 0; i < 320; ++i) guess.note(22'000);
+  CHECK(guess.bytes() == 32 << 10);
+  for (int i = 0; i < 3200; ++i) guess.note(50 << 20);
+  CHECK(guess.bytes() == PrefetchGuess::least);
+  for (int i = 0; i < 6400; ++i) guess.note(900);
+  CHECK(guess.bytes() == PrefetchGuess::least);
+  for (int i = 0; i < 6400; ++i) guess.note(4096);
+  CHECK(guess.bytes() == 4096);
+
+  Served served;
+  std::vector<std::string> keys;
+  for (int i = 0; i < 96; ++i) {
+    keys.push_back(fmt::format("{}.tif", i));
+    served.serve(keys.back(), picture(6000));
+  }
+  for (std::size_t i = 0; i < 96; i += 32) {
+    served.server.forget();
+    const auto begin = keys.begin() + static_cast<std::ptrdiff_t>(i);
+    CHECK(served.rows({begin, begin + 32}).rows.size() == 32);
+    CHECK(served.server.count() == 32);
+    for (const SeenRequest& request : served.server.seen()) {
+      REQUIRE(request.range);
+      CHECK(request.range->second + 1 == (i == 0 ? 16 << 10 : 8 << 10));
+    }
+  }
+}
+
+TEST_CASE("an arena gives what it has, once, and has it whole again at the end") {
+  Bytes memory(10'000);
+  ByteArena arena(memory);
+  std::vector<std::span<std::byte>> taken;
+  std::mt19937 random(3);
+  for (int i = 0; i < 20'000; ++i) {
+    const std::size_t bytes = 1 + random() % 900;
+    if (random() % 2 == 0) {
+      const std::span<std::byte> part = arena.take(bytes);
+      if (part.empty()) continue;
+      REQUIRE(part.size() == bytes);
+      for (const std::byte byte : part) REQUIRE(byte == std::byte{0});
+      std::ranges::fill(part, std::byte{1});
+      taken.push_back(part);
+    } else if (!taken.empty()) {
+      std::swap(taken[random() % taken.size()], taken.back());
+      std::ranges::fill(taken.back(), std::byte{0});
+      arena.give_back(taken.back());
+      taken.pop_back();
+    }
+  }
+  for (const std::span<std::byte> part : taken) arena.give_back(part);
+  CHECK(arena.is_whole());
+  CHECK(arena.take(10'000).size() == 10'000);
+  CHECK(arena.take(1).empty());
+}
+
+TEST_CASE(
+    "each thing that goes wrong with one file is an error row of it, with stage, code, status and tries") {
+  Served served;
+  served.serve("good.tif", picture());
+  served.serve("empty.tif", {});
+  const std::string page = "<!DOCTYPE html><html><body>Please log in</body></html>";
+  served.serve("page.tif", {bytes_of(page).begin(), bytes_of(page).end()});
+  served.serve("denied.tif", picture());
+  served.serve("busy.tif", picture());
+  served.serve("silent.tif", picture());
+  served.serve("half.tif", picture());
+  served.serve("other.tif", picture());
+  served.server.set_fault([](const SeenRequest& request) {
+    Fault fault;
+    if (request.path == "/d/denied.tif") fault.status = 403;
+    if (request.path == "/d/busy.tif") fault.status = 503;
+    if (request.path == "/d/silent.tif") fault.stalls = true;
+    if (request.path == "/d/half.tif") fault.body_bytes = 10;
+    if (request.path == "/d/other.tif") fault.content_range = "bytes 5-9/100";
+    return fault;
+  });
+  struct Wanted {
+    std::string key, stage, code;
+    std::int64_t status, tries;
+  };
+  const std::vector<Wanted> all{
+      {"gone.tif", "fetch", "not_found", 404, 1},  {"empty.tif", "fetch", "empty", 416, 1},
+      {"page.tif", "parse", "not_a_tiff", 206, 1}, {"denied.tif", "fetch", "denied", 403, 1},
+      {"busy.tif", "fetch", "busy", 503, 10},      {"silent.tif", "fetch", "no_answer", 206, 10},
+      {"half.tif", "fetch", "no_answer", 206, 10}, {"other.tif", "fetch", "bad_answer", 206, 1},
+      {"a//b.tif", "list", "bad_key", 0, 1},       {"../b.tif", "list", "bad_key", 0, 1}};
+  std::vector<std::string> keys{"good.tif"};
+  for (const Wanted& wanted : all) keys.push_back(wanted.key);
+  const auto begun = std::chrono::steady_clock::now();
+  const RowBatch made = served.rows(keys);
+  CHECK(std::chrono::steady_clock::now() - begun < 10s);
+  CHECK(made.keys == keys.size());
+  REQUIRE(made.rows.size() == 1);
+  CHECK(made.rows[0].object.path == "good.tif");
+  REQUIRE(made.errors.size() == all.size());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const HeaderError& error = made.errors[i];
+    CAPTURE(error.path);
+    CAPTURE(error.reason);
+    CHECK(error.path == all[i].key);
+    CHECK(error.stage == all[i].stage);
+    CHECK(error.code == all[i].code);
+    CHECK(error.http_status.value_or(0) == all[i].status);
+    CHECK(error.tries == all[i].tries);
+    CHECK_FALSE(error.reason.empty());
+  }
+}
+
+TEST_CASE("an HTML page with status 200 instead of a file is an error of that file") {
+  Served served;
+  served.server.set_handler([](const SeenRequest&) {
+    return MadeAnswer{200, "<html>" + std::string(50'000, 'x') + "</html>", {"Content-Type: text/html"}};
+  });
+  const HeaderError error = served.error("a.tif");
+  CHECK(error.code == "not_a_tiff");
+  CHECK(error.http_status == 200);
+}
+
+TEST_CASE(
+    "what passes costs no row: resets, half answers, busy and silent servers, ranges that are ignored") {
+  const std::vector<std::pair<std::string, std::function<Fault(const SeenRequest&)>>> servers{
+      {"resets every third",
+       [](const SeenRequest& request) { return Fault{.resets = request.number % 3 == 0}; }},
+      {"sends half of every third",
+       [](const SeenRequest& request) {
+         Fault fault;
+         if (request.number % 3 == 1) fault.body_bytes = 5;
+         return fault;
+       }},
+      {"is busy in bursts",
+       [](const SeenRequest& request) { return Fault{.status = request.number / 8 % 2 == 0 ? 503 : 0}; }},
+      {"asks to wait",
+       [](const SeenRequest& request) {
+         Fault fault;
+         if (request.number < 4) fault = {.status = 429, .headers = {"Retry-After: 1"}};
+         return fault;
+       }},
+      {"is silent at times",
+       [](const SeenRequest& request) { return Fault{.stalls = request.number % 16 == 0}; }},
+      {"ignores ranges", [](const SeenRequest&) { return Fault{.ignores_range = true}; }},
+      {"ignores ranges, and says no length",
+       [](const SeenRequest&) { return Fault{.ignores_range = true, .says_no_length = true}; }},
+  };
+  for (const auto& server : servers) {
+    CAPTURE(server.first);
+    Served served;
+    served.server.set_fault(server.second);
+    std::vector<std::string> keys;
+    KeyBatch batch;
+    for (int i = 0; i < 32; ++i) {
+      keys.push_back(fmt::format("{}.tif", i));
+      const Bytes file = picture(i % 4 == 0 ? 300'000 : 100, static_cast<std::uint16_t>(40 + i));
+      batch.keys.push_back({{keys.back(), server.first.ends_with("length") ? file.size() : unknown_size}, 0});
+      served.serve(keys.back(), file);
+    }
+    const auto begun = std::chrono::steady_clock::now();
+    const RowBatch made = rows_of_batch(*served.fetch, std::move(batch));
+    CHECK(std::chrono::steady_clock::now() - begun < 10s);
+    for (const HeaderError& error : made.errors) FAIL_CHECK(error.path, " ", error.code, " ", error.reason);
+    REQUIRE(made.rows.size() == 32);
+    for (std::size_t i = 0; i < 32; ++i) {
+      CHECK(made.rows[i].object.path == keys[i]);
+      CHECK(made.rows[i].image_width == 40 + static_cast<int>(i));
+    }
+  }
+}
+
+TEST_CASE("a file that is replaced while it is read is read again, and one that always is an error") {
+  Served served({.prefetch = 1024});
+  served.serve("a.tif", picture(100'000));
+  std::atomic<int> requests = 0;
+  served.server.set_fault([&](const SeenRequest&) {
+    Fault fault;
+    fault.etag = ++requests < 3 ? fmt::format("\"{}\"", requests.load()) : "\"last\"";
+    return fault;
+  });
+  CHECK(served.rows({"a.tif"}).rows.size() == 1);
+  CHECK(requests == 4);
+  served.server.set_fault([&](const SeenRequest&) {
+    Fault fault;
+    fault.etag = fmt::format("\"{}\"", ++requests);
+    return fault;
+  });
+  CHECK(served.error("a.tif").code == "changed");
+}
+
+TEST_CASE("headers that need more than the room of a key are read alone, to the same rows") {
+  FetchHeadersOptions options;
+  options.header_room = 4096;
+  options.alone = 1;
+  Served served(options);
+  std::vector<std::string> keys;
+  std::vector<Bytes> files;
+  for (int i = 0; i < 32; ++i) {
+    HeaderMaker maker;
+    maker.fill(i % 2 == 0 ? 0 : 50'000);
+    std::vector<MadeEntry> more{HeaderMaker::text(270, std::string(i % 3 == 0 ? 20'000 : 10, 'x'))};
+    const std::vector<MadeEntry> entries = maker.picture(std::move(more));
+    maker.add(entries);
+    if (i % 5 == 0)
+      for (int directory = 0; directory < 100; ++directory) {
+        maker.fill(9000);
+        maker.add(entries);
+      }
+    keys.push_back(fmt::format("{}.tif", i));
+    files.push_back(maker.bytes());
+    served.serve(keys.back(), maker.bytes());
+  }
+  const RowBatch made = served.rows(keys);
+  CHECK(served.counts->alone > 10);
+  CHECK(served.counts->fetched == 32);
+  for (const HeaderError& error : made.errors) FAIL_CHECK(error.path, " ", error.code, " ", error.reason);
+  REQUIRE(made.rows.size() == 32);
+  for (std::size_t i = 0; i < 32; ++i) {
+    CHECK(made.rows[i].object.path == keys[i]);
+    CHECK(made.rows[i].directories == (i % 5 == 0 ? 101 : 1));
+    CHECK(made.rows[i].image_description->size() == (i % 3 == 0 ? 20'000 : 10));
+  }
+}
+
+TEST_CASE("a row that is too large loses its longest texts, with a warning each") {
+  HeaderRow row;
+  row.object.path = "a.tif";
+  row.image_description = std::string(30'000, 'd');
+  row.other_tags[700] = std::string(50'000, 'x');
+  row.other_tags[34'675] = std::string(20'000, 'i');
+  row.software = "weir";
+  fit_row(row);
+  CHECK(row.bytes() <= largest_row);
+  CHECK_FALSE(row.other_tags.contains(700));
+  CHECK(row.other_tags.contains(34'675));
+  CHECK(row.image_description);
+  CHECK(row.software == "weir");
+  REQUIRE(row.warnings.size() == 1);
+  CHECK(row.warnings[0].starts_with("tag 700 is left out: it has 50000 bytes"));
+}
+
+TEST_CASE("a batch that is stopped returns soon, whatever its servers do") {
+  HttpOptions slow = quick();
+  slow.timeout = 60s;
+  Served served({}, slow);
+  served.serve("a.tif", picture());
+  served.server.set_fault([](const SeenRequest&) { return Fault{.stalls = true}; });
+  std::vector<std::string> keys(32, "a.tif");
+  std::stop_source stop;
+  std::jthread later([&] {
+    std::this_thread::sleep_for(100ms);
+    stop.request_stop();
+  });
+  const Context context(nullptr, nullptr, 0, 0, stop.get_token());
+  const auto begun = std::chrono::steady_clock::now();
+  CHECK(error_of([&] { (*served.fetch)(batch_of(keys), context); }).kind() == ErrorKind::cancelled);
+  CHECK(std::chrono::steady_clock::now() - begun < 5s);
+}
+
+TEST_CASE("requests are spaced where a rate is wanted") {
+  HttpOptions http = quick();
+  http.rate = 100;
+  Served served({}, http);
+  std::vector<std::string> keys;
+  for (int i = 0; i < 32; ++i) {
+    keys.push_back(fmt::format("{}.tif", i));
+    served.serve(keys.back(), picture());
+  }
+  const auto begun = std::chrono::steady_clock::now();
+  CHECK(served.rows(keys).rows.size() == 32);
+  CHECK(std::chrono::steady_clock::now() - begun > 290ms);
+}
+
+TEST_CASE("a server that bears few requests at once gets few, and more again when it bears them") {
+  // Without that, each of 32 keys would be refused again and again.
+  Served served({.in_flight = 32});
+  std::vector<std::string> keys;
+  for (int i = 0; i < 32; ++i) {
+    keys.push_back(fmt::format("{}.tif", i));
+    served.serve(keys.back(), picture());
+  }
+  std::atomic<int> now = 0, refused = 0, bears = 3;
+  served.server.set_handler([&](const SeenRequest&) -> std::optional<MadeAnswer> {
+    const int inside = ++now;
+    std::this_thread::sleep_for(5ms);
+    --now;
+    if (inside <= bears) return std::nullopt;
+    ++refused;
+    return MadeAnswer{503, ""};
+  });
+  int rows = 0;
+  for (int round = 0; round < 4; ++round) rows += static_cast<int>(served.rows(keys).rows.size());
+  CHECK(rows == 128);
+  CHECK(refused < 128);
+  bears = 1000;
+  for (int round = 0; round < 6; ++round) served.rows(keys);
+  served.server.forget();
+  served.rows(keys);
+  CHECK(served.server.most_in_flight() > 12);
+}
+
+TEST_CASE("buckets are read in ranges that are signed, and who asks pays where it is wanted") {
+  FakeS3 s3;
+  S3Options options = s3.options();
+  options.requester_pays = true;
+  options.http = quick();
+  const S3Store store("s3://box/deep", options);
+  store.put("a b.tif", picture(100'000));
+  s3.server.forget();
+  const FetchHeaders fetch(store, {.in_flight = 300}, std::make_shared<FetchCounts>());
+  const RowBatch made = rows_of_batch(fetch, batch_of({"a b.tif", "none.tif"}));
+  REQUIRE(made.rows.size() == 1);
+  REQUIRE(made.errors.size() == 1);
+  CHECK(made.errors[0].code == "not_found");
+  for (const SeenRequest& request : s3.server.seen()) {
+    CHECK(request.range);
+    CHECK(request.headers.at("x-amz-request-payer") == "requester");
+    CHECK(request.headers.at("authorization").find("x-amz-request-payer") != std::string::npos);
+  }
+}
+
+TEST_CASE("a Google bucket is read anonymously at Google's place unless keys are given") {
+  FakeS3 s3;
+  const S3Store store("gs://box", {.endpoint = s3.server.url("")});
+  std::byte some{};
+  CHECK(std::string(error_of([&] {
+                      store.get("a.tif", {&some, 1});
+                    }).what())
+            .find("AccessDenied") != std::string::npos);
+  CHECK_FALSE(s3.server.seen().front().headers.contains("authorization"));
+  CHECK(S3Store("gs://box").name() == "gs://box");
+}
+
+}  // namespace
