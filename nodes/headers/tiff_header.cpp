@@ -70,8 +70,8 @@ std::uint64_t TiffHeader::bytes() const {
 
 std::uint64_t HeaderReader::bytes() const {
   return sizeof *this + header_.bytes() + next_.capacity() * sizeof(Place) +
-         seen_.capacity() * sizeof seen_.front() + missing_.capacity() * sizeof(Value) + scratch_.capacity() +
-         wanted_.capacity() * sizeof(ByteRange);
+         seen_.capacity() * sizeof seen_.front() + missing_.capacity() * sizeof(Value) +
+         gathered_.capacity() + wanted_.capacity() * sizeof(ByteRange);
 }
 
 /// Byte order, version, and where the first directory is: 8 bytes, 16 of BigTIFF.
