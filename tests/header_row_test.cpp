@@ -306,6 +306,18 @@ TEST_CASE("pixels that overhang the globe do not make a footprint larger than it
   CHECK(row.lon_lat->north == 90);
 }
 
+TEST_CASE("metres that are said to be degrees, and pixels without an area, have no footprint") {
+  const HeaderRow metres = placed_row(4326, false, 500'000, 4'000'000, 10, 10);
+  CHECK(metres.bounds);
+  CHECK_FALSE(metres.lon_lat);
+  CHECK(metres.warnings == Texts{"its edges reach out of what EPSG:4326 has on the globe"});
+  for (const auto& [dx, dy] : {std::pair(1.0, 1e-300), std::pair(1e-300, 1.0), std::pair(12.0, 1e-300)}) {
+    const HeaderRow flat = placed_row(4326, false, 10, 10, dx, dy);
+    CHECK(flat.footprint.empty());
+    CHECK_FALSE(flat.lon_lat);
+  }
+}
+
 TEST_CASE("the outline of a way around a pole goes along it") {
   std::vector<ModelPoint> way;  // around the north pole to the west, the pole to the right
   for (int i = 0; i <= 36; ++i) way.push_back({-10.0 * i, 60});

@@ -28,6 +28,15 @@ bool is_clockwise(const GeoTransform& t) {
 
 constexpr int wgs84 = 4326;
 
+/// Pixels may overhang a little, and longitudes count from anywhere; but metres that are said to be degrees are no place.
+bool is_on_globe(const ModelPoint& point) {
+  return std::fabs(point.y) <= 91 && std::fabs(point.x) <= 541;
+}
+
+LonLatOutline off_the_globe(int epsg) {
+  return {{}, {}, fmt::format("its edges reach out of what EPSG:{} has on the globe", epsg)};
+}
+
 #ifdef WEIR_WITH_PROJ
 
 struct Destroy {
@@ -177,10 +186,7 @@ LonLatOutline by_proj(int epsg, const std::array<ModelPoint, 5>& corners, bool c
       unwrap(way);
     }
   }
-  if (!is_known) {
-    outline.reason = fmt::format("its edges reach out of what EPSG:{} has on the globe", epsg);
-    return outline;
-  }
+  if (!is_known) return off_the_globe(epsg);
   return outline_of(std::move(way), clockwise);
 }
 
@@ -202,6 +208,7 @@ LonLatOutline as_before_or_by_proj(int epsg, const std::array<ModelPoint, 5>& co
 
 LonLatOutline lon_lat_outline(int epsg, const GeoTransform& transform, double height, double width) {
   const std::array<ModelPoint, 5> corners = corners_of(transform, height, width);
+  if (epsg == wgs84 && !std::ranges::all_of(corners, is_on_globe)) return off_the_globe(epsg);
   if (epsg == wgs84) return outline_of({corners.begin(), corners.end()}, is_clockwise(transform));
 #ifdef WEIR_WITH_PROJ
   return as_before_or_by_proj(epsg, corners, is_clockwise(transform));

@@ -69,7 +69,8 @@ LonLatOutline outline_of(std::vector<ModelPoint> way, bool is_clockwise) {
   outline.box = {-180, south->y, 180, north->y};
   if (width > 360 + tolerance) {  // pixels that overhang, of a picture of the whole globe
     way = {{-180, north->y}, {180, north->y}, {180, south->y}, {-180, south->y}};
-    outline.rings = {ring_of(std::move(way))};
+    std::vector<double> ring = ring_of(std::move(way));
+    if (!ring.empty()) outline.rings.push_back(std::move(ring));
     return outline;
   }
   const double first = std::floor((west->x + tolerance + 180) / 360),
