@@ -149,7 +149,7 @@ lines() {
 }
 
 # Steps --------------------------------------------------------------------------------------------------------------
-test_packages=(gdal-bin python3-gdal python3-zarr libtiff-tools python3-numpy python3-venv libvips-tools ca-certificates chromium nginx-light)
+test_packages=(gdal-bin python3-gdal python3-zarr libtiff-tools python3-numpy python3-venv libvips-tools libimage-exiftool-perl ca-certificates chromium nginx-light)
 clang_packages=(clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev)
 source_packages=(dpkg-dev)
 
