@@ -191,4 +191,10 @@ Buffer Context::buffer(std::size_t bytes) const {
   return pool_->allocate(bytes, std::move(lease));
 }
 
+void Context::give_back(Buffer buffer) const {
+  Lease lease = std::move(buffer.lease_);
+  buffer.reset();  // first: the pool's limit is for memory that is leased
+  if (lease_) lease_->merge(std::move(lease));
+}
+
 }  // namespace weir

@@ -160,6 +160,7 @@ class AtomicFile {
   /// Gives the file its name. Once, as the last call. After an Error from here the target is the old one, or
   /// the whole new one, and the temporary is gone.
   void commit();
+  int fd() const { return fd_; }  ///< of the file, until commit
   /// The sum of what write_at and copy_from wrote.
   std::uint64_t bytes_written() const { return bytes_written_; }
 

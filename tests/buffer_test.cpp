@@ -168,6 +168,26 @@ TEST_CASE("a buffer outlives the handles of its pool and budget") {
   CHECK(buffer.data()[4095] == std::byte{7});
 }
 
+TEST_CASE("what a context has taken back it gives again, and no more than that") {
+  constexpr std::uint64_t page = 4096;
+  const auto budget = std::make_shared<Budget>(3 * page);
+  const auto pool = std::make_shared<BufferPool>(3 * page);
+  SharedLease lease(std::move(*budget->try_take(3 * page)));
+  const Context context(pool, &lease, 0, 0, {});
+  context.give_back(Buffer());
+  Buffer buffer = context.buffer(2 * page);
+  CHECK_THROWS_AS(context.buffer(2 * page), Error);
+  context.give_back(std::move(buffer));
+  CHECK(pool->live_bytes() == 0);
+  CHECK(budget->in_use() == 3 * page);
+  buffer = context.buffer(3 * page);
+  CHECK_THROWS_AS(context.buffer(1), Error);
+  buffer.reset();  // to the budget, not to the unit
+  CHECK(budget->in_use() == 0);
+  CHECK_THROWS_AS(context.buffer(1), Error);
+  Context().give_back(Context().buffer(5));
+}
+
 TEST_CASE("a context outside any run gives buffers without limit") {
   const Context context;
   Buffer buffer = context.buffer(1 << 20);

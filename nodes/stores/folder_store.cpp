@@ -48,6 +48,14 @@ bool is_hidden(std::string_view name) {
   return name.starts_with('.') && (name.ends_with(lock_end) || is_temporary_name(name));
 }
 
+ObjectVersion version_of(const struct ::stat& status) {
+  constexpr std::uint64_t second = 1'000'000'000;
+  return {{static_cast<std::uint64_t>(status.st_ino),
+           static_cast<std::uint64_t>(status.st_mtim.tv_sec) * second +
+               static_cast<std::uint64_t>(status.st_mtim.tv_nsec),
+           static_cast<std::uint64_t>(status.st_size)}};
+}
+
 bool fits(std::uint64_t offset, std::uint64_t bytes) {
   constexpr std::uint64_t most = std::numeric_limits<off_t>::max();
   return offset <= most && bytes <= most - offset;
@@ -59,7 +67,8 @@ bool fits(std::uint64_t offset, std::uint64_t bytes) {
 class FolderStore::Open {
  public:
   Open(FileSystem& files, int fd) : files_(&files), fd_(fd) {}
-  Open(Open&& other) noexcept : bytes(other.bytes), files_(other.files_), fd_(std::exchange(other.fd_, -1)) {}
+  Open(Open&& other) noexcept
+      : bytes(other.bytes), version(other.version), files_(other.files_), fd_(std::exchange(other.fd_, -1)) {}
   Open& operator=(Open&&) = delete;
   ~Open() { static_cast<void>(close()); }
   explicit operator bool() const { return fd_ >= 0; }
@@ -68,6 +77,7 @@ class FolderStore::Open {
   int close() { return fd_ < 0 ? 0 : files_->close(std::exchange(fd_, -1)); }
 
   std::uint64_t bytes = 0;  ///< of the object
+  ObjectVersion version;    ///< when it was opened
 
  private:
   FileSystem* files_;
@@ -134,6 +144,7 @@ FolderStore::Open FolderStore::open_object(std::string_view action, std::string_
   if (S_ISDIR(status.st_mode)) return {files_, -1};
   if (!S_ISREG(status.st_mode)) throw failure(action, key, "it is not a regular file");
   file.bytes = static_cast<std::uint64_t>(status.st_size);
+  file.version = version_of(status);
   return file;
 }
 
@@ -155,25 +166,27 @@ void FolderStore::read(std::string_view key, const Open& file, std::uint64_t off
 }
 
 std::optional<std::uint64_t> FolderStore::get(std::string_view key, std::span<std::byte> out,
-                                              const std::stop_token&) const {
+                                              const std::stop_token&, ObjectVersion* version) const {
   const Open file = open_object("read", key, O_RDONLY);
   if (!file) return std::nullopt;
   read(key, file, 0, out.first(std::min<std::uint64_t>(out.size(), file.bytes)));
+  if (version != nullptr) *version = file.version;
   return file.bytes;
 }
 
 std::optional<std::uint64_t> FolderStore::get_end(std::string_view key, std::span<std::byte> out,
-                                                  const std::stop_token&) const {
+                                                  const std::stop_token&, ObjectVersion* version) const {
   const Open file = open_object("read", key, O_RDONLY);
   if (!file) return std::nullopt;
   const std::size_t some = std::min<std::uint64_t>(out.size(), file.bytes);
   read(key, file, file.bytes - some, out.last(some));
+  if (version != nullptr) *version = file.version;
   return file.bytes;
 }
 
 /// Ranges that follow each other in the object are one call.
 bool FolderStore::get_ranges(std::string_view key, std::span<const ObjectRange> ranges,
-                             const std::stop_token&) const {
+                             const std::stop_token&, ObjectVersion* version) const {
   const Open file = open_object("read", key, O_RDONLY);
   if (!file) return false;
   for (const ObjectRange& range : ranges)
@@ -203,6 +216,7 @@ bool FolderStore::get_ranges(std::string_view key, std::span<const ObjectRange> 
     }
     ranges = ranges.subspan(count);
   }
+  if (version != nullptr) *version = file.version;
   return true;
 }
 
@@ -294,8 +308,11 @@ class FolderStore::Writer : public ObjectWriter {
       throw store_.failure("change", key_, fmt::format("only {} bytes were appended", size_));
     naming([&] { file_->write_at(offset, bytes); });
   }
-  void commit() override {
+  ObjectVersion commit() override {
+    struct stat status = {};  // the file's, whatever takes its name after it
+    if (store_.files_.fstat(file_->fd(), &status) != 0) throw store_.system_failure("write", key_, errno);
     naming([&] { file_->commit(); });
+    return version_of(status);
   }
 
  private:
@@ -331,11 +348,12 @@ void FolderStore::put_range(std::string_view key, std::uint64_t offset,
   if (file.close() != 0 && errno != EINTR) throw system_failure("change", key, errno);
 }
 
-void FolderStore::sync(std::string_view key) const {
+ObjectVersion FolderStore::sync(std::string_view key) const {
   const Open file = open_object("sync", key, O_RDONLY);
   if (!file) throw failure("sync", key, "there is no such object");
   if (options_.durable && uninterrupted([&] { return files_.fsync(file.fd()); }) != 0)
     throw system_failure("sync", key, errno);
+  return file.version;
 }
 
 void FolderStore::erase(std::string_view key) const {

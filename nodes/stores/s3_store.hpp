@@ -25,11 +25,13 @@ class S3Store : public Store {
   StoreAbilities abilities() const override { return {.write = true, .list = true, .copy = true}; }
   std::optional<std::uint64_t> size(std::string_view key, const std::stop_token& stop = {}) const override;
   std::optional<std::uint64_t> get(std::string_view key, std::span<std::byte> out,
-                                   const std::stop_token& stop = {}) const override;
+                                   const std::stop_token& stop = {},
+                                   ObjectVersion* version = nullptr) const override;
   std::optional<std::uint64_t> get_end(std::string_view key, std::span<std::byte> out,
-                                       const std::stop_token& stop = {}) const override;
-  bool get_ranges(std::string_view key, std::span<const ObjectRange> ranges,
-                  const std::stop_token& stop = {}) const override;
+                                       const std::stop_token& stop = {},
+                                       ObjectVersion* version = nullptr) const override;
+  bool get_ranges(std::string_view key, std::span<const ObjectRange> ranges, const std::stop_token& stop = {},
+                  ObjectVersion* version = nullptr) const override;
   void put(std::string_view key, std::span<const std::byte> bytes) const override;
   std::unique_ptr<ObjectWriter> writer(std::string_view key) const override;
   void erase(std::string_view key) const override;
@@ -46,6 +48,7 @@ class S3Store : public Store {
  private:
   class Writer;
 
+  ObjectVersion put_object(std::string_view key, std::span<const std::byte> bytes) const;
   std::string object_name(std::string_view key) const;
   HttpRequest request(HttpMethod method, std::string_view object, const S3Query& query,
                       std::span<const std::byte> body = {},

@@ -24,7 +24,7 @@ FetchedRun FetchRun::operator()(const RunRequest& request, const Context& contex
   run.chunks = runs_->chunks_of(request.run);
   run.pieces.resize(run.chunks.size());
   const auto room = [&](std::uint64_t bytes) {
-    run.data.reset();
+    context.give_back(std::move(run.data));
     run.data = context.buffer(bytes);
     return run.data.span();
   };

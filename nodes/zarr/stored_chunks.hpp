@@ -31,6 +31,12 @@ std::uint64_t chunk_room_bytes(const ZarrLayout& layout, std::uint64_t chunks);
 /// bytes of the room are used; it is not asked where nothing is stored. A shard of which all chunks are wanted (`is_whole_object`:
 /// room for all of its chunks, those outside of the array too) is one request, index and all; else its index is one, which the array
 /// keeps, and chunks that lie near each other are one. Waits. Throws Error.
+///
+/// All bytes of one call are of one version of their shard, also where other processes replace it (copy-on-write): one that was
+/// replaced since its index was read is noticed by the answer that has its chunks, and read again, index first; after 8
+/// tries it is an Error. Nothing is asked for only to notice it, so what a kept index calls empty stays fill. A shard
+/// that another process updates in place meanwhile has no versions to keep apart: a chunk can be the old one, the new one, or
+/// some bytes of each, which only a checksum tells, and an index that is being written is an Error of its checksum.
 std::uint64_t fetch_chunks(const ZarrArray& array, std::span<const ZarrIndex> chunks, bool is_whole_object,
                            std::span<StoredPiece> pieces, const ChunkRoom& room, const std::stop_token& stop);
 
