@@ -12,6 +12,12 @@
 using namespace weir;
 using namespace weir::test;
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool sees_growth = false;  // shadow memory and quarantine are resident, too
+#else
+constexpr bool sees_growth = true;
+#endif
+
 TEST_CASE("shards larger than the budget are written, updated, compacted and read inside it, as planned") {
   struct Size {
     std::string codec;
@@ -48,7 +54,7 @@ TEST_CASE("shards larger than the budget are written, updated, compacted and rea
       CHECK(planned <= size.memory);
       CHECK(seen <= planned);
       // 3 MiB: stacks of threads, what oneTBB and malloc keep.
-      CHECK(grown <= planned + (3u << 20));
+      if (sees_growth) CHECK(grown <= planned + (3u << 20));
       most[name] = std::max(most[name], grown);
     }
     CHECK(runs >= 4 + size.depth / 64 + 10);
