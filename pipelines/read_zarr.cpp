@@ -93,9 +93,7 @@ RunReport read_zarr(std::shared_ptr<const ZarrArray> array, const ZarrSelection&
 }
 
 ZarrSelection everything(const ZarrArray& array) {
-  ZarrSelection selection;
-  for (const std::uint64_t extent : array.metadata().shape) selection.push_back({0, extent, 1});
-  return selection;
+  return all_of(*array.layout());
 }
 
 std::vector<std::ptrdiff_t> packed_strides(const ZarrSelection& selection, std::uint64_t element_bytes) {

@@ -12,6 +12,7 @@
 
 #include "framework/error.hpp"
 #include "nodes/stores/folder_store.hpp"
+#include "pipelines/copy_zarr.hpp"
 #include "pipelines/read_zarr.hpp"
 #include "pipelines/write_zarr.hpp"
 
@@ -20,8 +21,9 @@
 //   zarr_tool_child create FOLDER PATH METADATA          a zarr.json, or a .zarray; as Weir writes it
 //   zarr_tool_child read FOLDER PATH RAW [SELECTION]     begin:count:step,... ; row-major, in the machine's byte order
 //   zarr_tool_child write FOLDER PATH RAW [SELECTION]
+//   zarr_tool_child copy FOLDER PATH TO [SHARD]          its stored chunks, into the new array TO; SHARD: "32,40", or "none"; prints how many
 // In the environment: THREADS, MEMORY (bytes), REPEAT (how often; prints the seconds of each), ORDER=C, KEEP=1, SYNC=0,
-// UPDATE=in_place.
+// UPDATE=in_place; of copy: FORMAT=2 or 3.
 
 namespace {
 
@@ -38,6 +40,14 @@ std::vector<std::byte> bytes_of(const std::string& path) {
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   const auto* data = reinterpret_cast<const std::byte*>(text.data());
   return {data, data + text.size()};
+}
+
+/// "32,40"
+std::vector<std::uint64_t> numbers(const std::string& text) {
+  std::vector<std::uint64_t> list;
+  for (const char *at = text.c_str(), *end = at + text.size(); at < end; ++at)
+    at = std::from_chars(at, end, list.emplace_back()).ptr;
+  return list;
 }
 
 ZarrSelection parse(const std::string& text, const ZarrArray& array) {
@@ -71,6 +81,16 @@ int run(const std::vector<std::string>& words) {
     const std::string written = to_json(array);
     store->put((words[2].empty() ? "" : words[2] + "/") + (is_v2 ? ".zarray" : "zarr.json"),
                std::as_bytes(std::span(written)));
+    return 0;
+  }
+  if (words[0] == "copy") {
+    const auto array = open_zarr(store, words[2]);
+    ZarrStoredAs wanted;
+    wanted.format = static_cast<int>(setting("FORMAT", static_cast<std::uint64_t>(array->metadata().format)));
+    if (words.size() > 4)
+      wanted.shard = words[4] == "none" ? std::vector<std::uint64_t>() : numbers(words[4]);
+    fmt::print("{}\n",
+               copy_zarr(array, stored_as(array->metadata(), wanted), words[1] + "/" + words[3]).passed);
     return 0;
   }
   GraphOptions graph;

@@ -104,6 +104,12 @@ std::ptrdiff_t ChunkPart::offset(std::span<const std::ptrdiff_t> strides) const 
   return offset;
 }
 
+ZarrSelection all_of(const ZarrLayout& layout) {
+  ZarrSelection selection;
+  for (const std::uint64_t extent : layout.shape()) selection.push_back({0, extent, 1});
+  return selection;
+}
+
 void check(const ZarrSelection& selection, const std::vector<std::uint64_t>& shape, const std::string& name) {
   const auto refuse = [&](const std::string& reason) { throw Error::usage("select from", name, reason); };
   if (selection.size() != shape.size())

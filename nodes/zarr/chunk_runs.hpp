@@ -56,6 +56,8 @@ struct ChunkPart {
 };
 ChunkPart part_of(const ZarrLayout& layout, const ZarrSelection& selection, const ZarrIndex& chunk);
 
+/// All axes of an array.
+ZarrSelection all_of(const ZarrLayout& layout);
 /// Throws a usage Error where a selection does not lie in the array, or has no element.
 void check(const ZarrSelection& selection, const std::vector<std::uint64_t>& shape, const std::string& name);
 

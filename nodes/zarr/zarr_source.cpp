@@ -115,6 +115,13 @@ std::shared_ptr<const ChunkSource> ZarrSource::with_samples(std::span<const std:
   return std::shared_ptr<const ChunkSource>(new ZarrSource(*this, samples));
 }
 
+bool ZarrSource::has_all_bands() const {
+  if (axes_.band && bands_.size() != extent(*axes_.band)) return false;
+  for (std::size_t i = 0; i < bands_.size(); ++i)
+    if (bands_[i] != i) return false;
+  return true;
+}
+
 void ZarrSource::choose_bands(std::span<const std::uint32_t> bands) {
   bands_.assign(bands.begin(), bands.end());
   const std::uint64_t size = axes_.band ? chunk_extent(*axes_.band) : 1;

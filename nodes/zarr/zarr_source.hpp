@@ -43,6 +43,7 @@ class ZarrSource : public ChunkSource {
   const ChunkGrid& grid() const override { return grid_; }
   const ZarrArray& array() const { return *array_; }
   const RasterAxes& axes() const { return axes_; }
+  bool has_all_bands() const;  ///< of the array, in their order
   /// What the attributes say and a raster here cannot, a line each.
   const std::vector<std::string>& notes() const { return notes_; }
 
