@@ -30,8 +30,7 @@ ZarrRead::ZarrRead(std::shared_ptr<const ZarrArray> array, ZarrSelection selecti
       graph_(std::make_unique<Graph>(with_requests(options.graph, array_->store().requests_at_once()))) {
   const ZarrLayout& layout = *array_->layout();
   check(selection, layout.shape(), array_->name());
-  raw_bytes_ = layout.type().bytes;
-  for (const ZarrAxis& axis : selection) raw_bytes_ *= axis.count;
+  raw_bytes_ = packed_bytes(selection, layout.type().bytes);
 
   const GraphOptions limits = resolved(graph_->options());
   const std::uint64_t slot = layout.codec().decoder_scratch_bytes();
@@ -50,11 +49,12 @@ ZarrRead::ZarrRead(std::shared_ptr<const ZarrArray> array, ZarrSelection selecti
       {.concurrency = 1, .units = runs->count(), .standing_bytes = array_->standing_bytes()});
   NodeOptions fetching{.lane = Lane::io,
                        .item_bytes = sizes.run * chunk_bytes,
-                       .buffer_bytes = FetchRun::run_bytes(layout, sizes.run)};
+                       .buffer_bytes = FetchRun::run_bytes(layout, sizes)};
   if (const unsigned at_once = array_->store().requests_at_once(); at_once > 0)
     fetching.concurrency = at_once;
+  const auto chunks = [runs](const RunRequest& request) { return runs->chunks_of(request.run); };
   auto fetched =
-      graph_->transform<FetchedRun>("fetch", requests, FetchRun(array_, runs), std::move(fetching));
+      graph_->transform<FetchedRun>("fetch", requests, FetchRun(array_, chunks, sizes), std::move(fetching));
   auto parts = graph_->expand<RunPart>("split", fetched, SplitRun(sizes.part),
                                        {.items_of_unit = [runs, part = sizes.part](std::uint64_t unit) {
                                          return SplitRun::parts(runs->size(unit), part);
@@ -94,16 +94,6 @@ RunReport read_zarr(std::shared_ptr<const ZarrArray> array, const ZarrSelection&
 
 ZarrSelection everything(const ZarrArray& array) {
   return all_of(*array.layout());
-}
-
-std::vector<std::ptrdiff_t> packed_strides(const ZarrSelection& selection, std::uint64_t element_bytes) {
-  std::vector<std::ptrdiff_t> strides(selection.size());
-  auto stride = static_cast<std::ptrdiff_t>(element_bytes);
-  for (std::size_t axis = selection.size(); axis-- > 0;) {
-    strides[axis] = stride;
-    stride *= static_cast<std::ptrdiff_t>(selection[axis].count);
-  }
-  return strides;
 }
 
 }  // namespace weir

@@ -10,6 +10,10 @@ namespace weir {
 namespace {
 
 constexpr int tries_for_one_version = 3;
+// Shorter bodies come at once, in what the network holds, and tell nothing of its rate.
+constexpr std::uint64_t telling_bytes = 256 << 10;
+// Whatever is measured: a packet or two more are never worth a request, and longer ranges become several ones.
+constexpr double least_gap = 16 << 10, longest_gap = HttpObjects::request_bytes;
 // Of an error page: enough for what S3 says.
 constexpr std::size_t error_text_bytes = 4096;
 
@@ -40,11 +44,32 @@ void HttpObjects::fail(std::string_view key, std::string_view reason) const {
   std::terminate();
 }
 
+// Who learns at the same time may undo what the other has learned: no harm in that.
+void HttpObjects::learn(const HttpReply& reply) {
+  if (!reply.failure.empty() || (reply.status != 200 && reply.status != 206)) return;
+  const auto add = [](std::atomic<double>& average, double now) {
+    const double before = average.load(std::memory_order_relaxed);
+    average.store(before == 0 ? now : before + (now - before) / 8, std::memory_order_relaxed);
+  };
+  add(waiting_seconds_, std::chrono::duration<double>(reply.waiting).count());
+  if (reply.bytes >= telling_bytes)
+    add(bytes_per_second_, static_cast<double>(reply.bytes) /
+                               std::max(std::chrono::duration<double>(reply.receiving).count(), 1e-6));
+}
+
+std::uint64_t HttpObjects::gap_bytes(std::uint64_t usual) const {
+  const double rate = bytes_per_second_.load(std::memory_order_relaxed);
+  if (rate == 0) return usual;
+  const double bytes = rate * waiting_seconds_.load(std::memory_order_relaxed);
+  return static_cast<std::uint64_t>(std::clamp(bytes, least_gap, longest_gap));
+}
+
 HttpReply HttpObjects::send(HttpRequest request, const std::stop_token& stop) {
   std::vector<HttpRequest> requests;
   requests.push_back(std::move(request));
   HttpReply reply = std::move(client_->get(std::move(requests), stop).front());
   traffic_.add(reply.traffic);
+  learn(reply);
   if (reply.was_cancelled) throw Error::cancelled();
   return reply;
 }
@@ -166,7 +191,10 @@ std::optional<bool> HttpObjects::try_ranges(std::string_view key, std::span<cons
     requests.push_back(std::move(request));
   }
   const std::vector<HttpReply> replies = client_->get(std::move(requests), stop);
-  for (const HttpReply& reply : replies) traffic_.add(reply.traffic);
+  for (const HttpReply& reply : replies) {
+    traffic_.add(reply.traffic);
+    learn(reply);
+  }
   for (const HttpReply& reply : replies)
     if (reply.was_cancelled) throw Error::cancelled();
   if (is_whole) {

@@ -47,9 +47,12 @@ class HttpObjects {
 
   HttpClient& client() { return *client_; }
   Traffic& traffic() { return traffic_; }
+  /// What a connection carries while a request waits for its answer, as measured so far; `usual` before.
+  std::uint64_t gap_bytes(std::uint64_t usual) const;
   std::uint64_t standing_bytes() const;
 
  private:
+  void learn(const HttpReply& reply);
   HttpReply send(HttpRequest request, const std::stop_token& stop);
   std::optional<std::uint64_t> get_whole(std::string_view key, const std::stop_token& stop,
                                          const std::function<void(std::span<const std::byte>)>& take,
@@ -62,6 +65,8 @@ class HttpObjects {
   const std::shared_ptr<HttpClient> client_;
   const Ways ways_;
   Traffic traffic_;
+  /// Moving averages, each of the last 8 or so answers; 0: not known yet.
+  std::atomic<double> waiting_seconds_ = 0, bytes_per_second_ = 0;
   /// Found out from its answers: the server sends whole objects only.
   std::atomic<bool> ignores_ranges_ = false;
   std::mutex whole_mutex_;  ///< one object is held whole at a time

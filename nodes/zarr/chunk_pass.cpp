@@ -214,8 +214,9 @@ void ChunkPass::fetch(std::span<const ZarrIndex> chunks, std::span<StoredPiece> 
     return data.span().subspan(used, bytes);
   };
   const bool is_whole = layout.index() && chunks.size() == layout.chunk_count();
-  const std::uint64_t bytes = fetch_chunks(*source_, chunks, is_whole, pieces, room, context.stop());
   const std::uint64_t most = layout.codec().max_encoded_bytes();
+  const std::uint64_t bytes =
+      fetch_chunks(*source_, chunks, is_whole, pieces, chunks.size() * most, room, context.stop());
   for (std::size_t i = 0; i < chunks.size(); ++i) {
     pieces[i].offset += used;
     if (pieces[i].is_there && layout.codec().is_fixed_size() && pieces[i].bytes != most)

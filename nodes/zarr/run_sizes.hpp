@@ -8,9 +8,10 @@
 namespace weir {
 
 /// How many chunks travel together: in a run (a unit: what is fetched at once), and in a part of it (what one thread works on at
-/// once).
+/// once). `gap_bytes`: room in a run for what lies between its chunks in a shard, and is read along because that costs less than
+/// another request (Store::gap_bytes); what the budget has left.
 struct RunSizes {
-  std::uint64_t run = 1, part = 1;
+  std::uint64_t run = 1, part = 1, gap_bytes = 0;
 };
 
 /// `chunk_bytes`: what a chunk takes in a run, all nodes together; `fixed_bytes`: what a run takes beside; `standing`: what the graph keeps.

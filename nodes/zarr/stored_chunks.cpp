@@ -54,12 +54,23 @@ std::optional<std::uint64_t> fetch_whole(const ZarrArray& array, std::span<const
   return *bytes;
 }
 
-// Ranges in the order of the object, merged across gaps that cost less than a request, as long as all fits into the bytes that
-// there are for the chunks alone. Nothing where the object is not the one that the index is of.
+/// The longest gap that is read along, where `most` bytes of all of them are: the smallest go first.
+std::uint64_t longest_gap(std::vector<std::uint64_t> gaps, std::uint64_t worth, std::uint64_t most) {
+  std::ranges::sort(gaps);
+  std::uint64_t longest = 0;
+  for (const std::uint64_t gap : gaps) {
+    if (gap > worth || gap > most) break;
+    most -= gap;
+    longest = gap;
+  }
+  return longest;
+}
+
+// Ranges in the order of the object, merged across gaps that cost less than a request, as long as all fits. Nothing where the object is not the one that the index is of.
 std::optional<std::uint64_t> fetch_parts(const ZarrArray& array, std::span<const ZarrIndex> chunks,
                                          const std::string& key, const ShardIndex& index,
-                                         std::span<StoredPiece> pieces, const ChunkRoom& room,
-                                         const std::stop_token& stop) {
+                                         std::span<StoredPiece> pieces, std::uint64_t room_bytes,
+                                         const ChunkRoom& room, const std::stop_token& stop) {
   const ZarrLayout& layout = *array.layout();
   struct Range {
     std::uint64_t begin, end;
@@ -77,13 +88,17 @@ std::optional<std::uint64_t> fetch_parts(const ZarrArray& array, std::span<const
   }
   if (order.empty()) return 0;
   std::ranges::sort(order, {}, [&](std::size_t i) { return entries[i]->offset; });
-  std::uint64_t spare = chunks.size() * layout.codec().max_encoded_bytes() - data;
+  std::uint64_t spare = room_bytes - data;
+  std::vector<std::uint64_t> gaps;
+  for (std::size_t i = 1; i < order.size(); ++i)
+    gaps.push_back(entries[order[i]]->offset - entries[order[i - 1]]->offset - entries[order[i - 1]]->bytes);
+  const std::uint64_t longest = longest_gap(std::move(gaps), array.store().gap_bytes(), spare);
   std::vector<Range> ranges;
   std::uint64_t used = 0;
   for (const std::size_t i : order) {
     const ShardEntry& entry = *entries[i];
     const std::uint64_t gap = ranges.empty() ? 0 : entry.offset - ranges.back().end;
-    if (!ranges.empty() && gap <= std::min(spare, array.store().gap_bytes())) {
+    if (!ranges.empty() && gap <= std::min(spare, longest)) {
       spare -= gap;
       used += gap;
     } else {
@@ -106,8 +121,8 @@ std::optional<std::uint64_t> fetch_parts(const ZarrArray& array, std::span<const
 
 /// By the index, both of one version of the shard.
 std::uint64_t fetch_by_index(const ZarrArray& array, std::span<const ZarrIndex> chunks,
-                             const std::string& key, std::span<StoredPiece> pieces, const ChunkRoom& room,
-                             const std::stop_token& stop) {
+                             const std::string& key, std::span<StoredPiece> pieces, std::uint64_t room_bytes,
+                             const ChunkRoom& room, const std::stop_token& stop) {
   std::optional<Error> failed;
   ObjectVersion of_failed;
   std::chrono::microseconds pause{0};
@@ -121,7 +136,8 @@ std::uint64_t fetch_by_index(const ZarrArray& array, std::span<const ZarrIndex> 
     }
     failed.reset();
     try {
-      if (const auto used = fetch_parts(array, chunks, key, *index, pieces, room, stop)) return *used;
+      if (const auto used = fetch_parts(array, chunks, key, *index, pieces, room_bytes, room, stop))
+        return *used;
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::cancelled) throw;
       // Of ranges that the old shard had, and the new one has not? The index says, read anew.
@@ -171,8 +187,14 @@ std::uint64_t chunk_room_bytes(const ZarrLayout& layout, std::uint64_t chunks) {
   return chunks * layout.codec().max_encoded_bytes() + (layout.index() ? layout.index()->encoded_bytes() : 0);
 }
 
+std::uint64_t all_gap_bytes(const ZarrLayout& layout, std::uint64_t chunks, std::uint64_t gap_bytes) {
+  const std::uint64_t own = chunks * layout.codec().max_encoded_bytes(), all = layout.max_object_bytes();
+  if (chunks < 2 || own >= all) return 0;
+  return std::min(all - own, std::min(gap_bytes, all) * (chunks - 1));
+}
+
 std::uint64_t fetch_chunks(const ZarrArray& array, std::span<const ZarrIndex> chunks, bool is_whole_object,
-                           std::span<StoredPiece> pieces, const ChunkRoom& room,
+                           std::span<StoredPiece> pieces, std::uint64_t room_bytes, const ChunkRoom& room,
                            const std::stop_token& stop) {
   if (chunks.empty()) return 0;
   const ZarrLayout& layout = *array.layout();
@@ -180,7 +202,7 @@ std::uint64_t fetch_chunks(const ZarrArray& array, std::span<const ZarrIndex> ch
   const std::string key = array.key(layout.object_of(chunks.front()));
   if (is_whole_object)
     if (const auto used = fetch_whole(array, chunks, key, pieces, room, stop)) return *used;
-  return fetch_by_index(array, chunks, key, pieces, room, stop);
+  return fetch_by_index(array, chunks, key, pieces, room_bytes, room, stop);
 }
 
 void decode_chunk(const ZarrArray& array, const ZarrIndex& chunk, ZarrDecoder& decoder,
