@@ -76,6 +76,21 @@ TEST_CASE("a block is reused for bytes of nearly the same number") {
   CHECK(pool->peak_bytes() == second.capacity() + third.capacity());
 }
 
+TEST_CASE("a small block of a pool that has ended is the next one's, a large one the system's") {
+  for (const std::size_t bytes : {std::size_t{64} << 10, std::size_t{1} << 20}) {
+    for (const bool is_first : {true, false}) {
+      const auto budget = std::make_shared<Budget>(bytes);
+      const auto pool = std::make_shared<BufferPool>(bytes);
+      Buffer buffer = take(*budget, *pool, bytes);
+      const bool is_used = buffer.span()[bytes / 2] == std::byte{77};  // the system's are zeros
+      if (!is_first) CHECK(is_used == (bytes < std::size_t{1} << 20));
+      std::memset(buffer.data(), 77, bytes);
+      CHECK(pool->live_bytes() == bytes);
+      CHECK(pool->peak_bytes() == bytes);
+    }
+  }
+}
+
 TEST_CASE("live and kept blocks together never exceed the limit, whatever sizes come") {
   constexpr std::uint64_t limit = 600'000;
   const auto budget = std::make_shared<Budget>(limit);
