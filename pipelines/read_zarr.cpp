@@ -22,6 +22,7 @@ namespace weir {
 //  decode   DecodedPart  their elements, packed                               nodes/zarr/chunk_codec.hpp
 //  scatter               into the caller's memory, fill where there is none   nodes/zarr/strided_copy.hpp
 //
+//  On stores in memory fetch is the compute threads' as well.
 //  A unit is a run: its stored bytes and its elements are what it takes from the budget.
 ZarrRead::ZarrRead(std::shared_ptr<const ZarrArray> array, ZarrSelection selection, ZarrTarget target,
                    const ReadZarrOptions& options)
@@ -47,7 +48,7 @@ ZarrRead::ZarrRead(std::shared_ptr<const ZarrArray> array, ZarrSelection selecti
   auto requests = graph_->source<RunRequest>(
       "plan", [](std::uint64_t unit, Emit<RunRequest>& emit) { emit(RunRequest{unit}); },
       {.concurrency = 1, .units = runs->count(), .standing_bytes = array_->standing_bytes()});
-  NodeOptions fetching{.lane = Lane::io,
+  NodeOptions fetching{.lane = lane_of(array_->store()),
                        .item_bytes = sizes.run * chunk_bytes,
                        .buffer_bytes = FetchRun::run_bytes(layout, sizes)};
   if (const unsigned at_once = array_->store().requests_at_once(); at_once > 0)

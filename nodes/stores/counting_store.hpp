@@ -45,6 +45,7 @@ class CountingStore : public Store {
   void list(std::string_view prefix, const std::function<bool(std::string_view, std::uint64_t)>& each,
             const std::stop_token& stop = {}) const override;
   unsigned requests_at_once() const override { return store_->requests_at_once(); }
+  bool is_in_memory() const override { return store_->is_in_memory(); }
   std::uint64_t gap_bytes() const override { return store_->gap_bytes(); }
   Traffic* traffic() const override { return store_->traffic(); }
   std::uint64_t standing_bytes() const override { return sizeof *this + store_->standing_bytes(); }

@@ -37,6 +37,7 @@ class MemoryStore : public Store {
   std::unique_ptr<ObjectLock> lock(std::string_view key, const std::stop_token& stop = {}) const override;
   void list(std::string_view prefix, const std::function<bool(std::string_view, std::uint64_t)>& each,
             const std::stop_token& stop = {}) const override;
+  bool is_in_memory() const override { return true; }
   std::uint64_t gap_bytes() const override { return 0; }
   std::uint64_t standing_bytes() const override;  ///< of all objects, as they are now
 

@@ -128,6 +128,8 @@ class Store {
   // Cost -------------------------------------------------------------------------------------------------------------
   /// Requests that are worth having in flight at once; 0 where reading costs no request (local, memory).
   virtual unsigned requests_at_once() const { return 0; }
+  /// Whether its objects lie in memory: no call but lock waits for anything, so a compute thread may make them itself.
+  virtual bool is_in_memory() const { return false; }
   /// Bytes that are cheaper to read along than to ask for in a request of their own: ranges nearer than this are merged.
   virtual std::uint64_t gap_bytes() const { return 4096; }
   /// Counts requests; nullptr where there are none.
