@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cassert>
 #include <cerrno>
@@ -71,9 +72,11 @@ AtomicFile::AtomicFile(std::string target, const AtomicFileOptions& options, Fil
     : files_(files), target_(std::move(target)), options_(options) {
   find_target();
   try {
-    constexpr int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-    folder_fd_ = uninterrupted([&] { return files_.open(folder_.c_str(), flags, 0); });
-    if (folder_fd_ < 0) throw Error("open", "the folder " + folder_, system_reason(errno));
+    if (options_.syncs) {
+      constexpr int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+      folder_fd_ = uninterrupted([&] { return files_.open(folder_.c_str(), flags, 0); });
+      if (folder_fd_ < 0) throw Error("open", "the folder " + folder_, system_reason(errno));
+    }
     if (options_.removes_stale) remove_stale_temporaries(folder_, name_, files_);
     open_temporary();
   } catch (...) {
@@ -97,27 +100,29 @@ Error AtomicFile::exists_already() const {
 /// Follows symbolic links by hand, as realpath refuses one whose target does not exist yet.
 void AtomicFile::find_target() {
   if (target_.empty()) throw Error::usage("write", "a file", "its name is empty");
+  path_ = target_;
+  bool is_absent = false;
+  for (int links = 0;; ++links) {
+    std::array<char, 4096> pointed;  // PATH_MAX
+    const ssize_t length = files_.readlink(path_.c_str(), pointed.data(), pointed.size());
+    if (length < 0) {
+      if (errno != EINVAL && errno != ENOENT) throw failure(errno);  // EINVAL: not a link
+      is_absent = errno == ENOENT && links == 0;
+      break;
+    }
+    if (!options_.follows_links) throw Error("write", target_, "it is a symbolic link");
+    if (links == links_followed) throw failure(ELOOP);
+    if (static_cast<std::size_t>(length) == pointed.size()) throw failure(ENAMETOOLONG);
+    const std::string to(pointed.data(), static_cast<std::size_t>(length));
+    path_ = to.starts_with('/') ? to : folder_of(path_) + to;
+  }
   struct stat status = {};
-  const bool exists = files_.stat(target_.c_str(), &status) == 0;
-  if (!exists && errno != ENOENT) throw failure(errno);
+  const bool exists = !is_absent && files_.stat(target_.c_str(), &status) == 0;
+  if (!is_absent && !exists && errno != ENOENT) throw failure(errno);
   if (exists) {
     if (const char* reason = not_regular(status)) throw Error::usage("write", target_, reason);
     if (!options_.overwrite) throw exists_already();
     mode_ = status.st_mode & 0777U;  // not the set-id bits: the new file's owner may be another one
-  }
-
-  path_ = target_;
-  for (int links = 0;; ++links) {
-    std::string pointed(4096, '\0');  // PATH_MAX
-    const ssize_t length = files_.readlink(path_.c_str(), pointed.data(), pointed.size());
-    if (length < 0) {
-      if (errno == EINVAL || errno == ENOENT) break;  // not a link, or nothing there
-      throw failure(errno);
-    }
-    if (links == links_followed) throw failure(ELOOP);
-    if (static_cast<std::size_t>(length) == pointed.size()) throw failure(ENAMETOOLONG);
-    pointed.resize(static_cast<std::size_t>(length));
-    path_ = pointed.starts_with('/') ? pointed : folder_of(path_) + pointed;
   }
   folder_ = folder_of(path_);
   name_ = path_.substr(path_.rfind('/') + 1);
@@ -315,20 +320,25 @@ std::size_t AtomicFile::read_at(std::uint64_t offset, std::span<std::byte> out) 
 void AtomicFile::commit() {
   assert(fd_ >= 0);
   try {
-    keep_permissions();
-    if (options_.syncs && uninterrupted([&] { return files_.fsync(fd_); }) != 0)
-      throw Error("sync", target_, system_reason(errno));
+    // Nobody has to look for what was not there: giving the name says whether it has come meanwhile.
+    if (!temporary_.empty() || mode_) keep_permissions();
+    sync_data();
     give_name();
     // EINVAL is how a file system says that it has no sync for folders.
     if (options_.syncs && uninterrupted([&] { return files_.fsync(folder_fd_); }) != 0 && errno != EINVAL)
       throw Error("sync", "the folder " + folder_, system_reason(errno));
     for (int* fd : {&fd_, &folder_fd_})
-      if (files_.close(std::exchange(*fd, -1)) != 0 && errno != EINTR)
+      if (*fd >= 0 && files_.close(std::exchange(*fd, -1)) != 0 && errno != EINTR)
         throw Error("close", target_, system_reason(errno));
   } catch (...) {
     discard();
     throw;
   }
+}
+
+void AtomicFile::sync_data() {
+  if (options_.syncs && uninterrupted([&] { return files_.fsync(fd_); }) != 0)
+    throw Error("sync", target_, system_reason(errno));
 }
 
 /// Looks again: the run may have lasted for hours.
@@ -355,9 +365,13 @@ void AtomicFile::give_name() {
     const auto link_as = [&](const std::string& name) {
       return files_.linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW);
     };
-    if (link_as(path_) == 0) return;
-    if (errno != EEXIST) throw failure(errno);
-    if (!options_.overwrite) throw exists_already();
+    if (!mode_) {
+      if (link_as(path_) == 0) return;
+      if (errno != EEXIST) throw failure(errno);
+      if (!options_.overwrite) throw exists_already();
+      keep_permissions();
+      if (mode_) sync_data();
+    }
     // linkat never replaces, so a name beside the target, then rename. Locked first, or another AtomicFile
     // could take it for a dead one's.
     if (!lock_temporary()) throw failure(EWOULDBLOCK);

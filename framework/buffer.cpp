@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cstdlib>
 #include <limits>
@@ -15,11 +16,48 @@ namespace weir {
 namespace {
 
 constexpr std::size_t page = 4096;
+// Blocks from here on ask for huge pages: to touch 24 MiB for the first time takes 12 faults instead of 6144, 1 ms instead of 6.
+constexpr std::size_t huge_page = 2 << 20;
 constexpr std::size_t scratch_header = 64;  // keeps the size; 64 so that what follows is cache-line aligned
 
 std::size_t rounded(std::size_t bytes, std::size_t step) {
   return (bytes + step - 1) / step * step;
 }
+
+/// Small blocks of pools that have ended, for the next ones: half of what a run over one chunk of 64 KiB takes is fresh memory. The
+/// process's, beside all budgets, so there are few of them.
+class IdleBlocks {
+ public:
+  static IdleBlocks& of_process() {
+    static constinit IdleBlocks blocks;  // nothing to destroy: pools may end late
+    return blocks;
+  }
+  /// nullptr where there is none of this size.
+  std::byte* take(std::size_t capacity) {
+    std::lock_guard lock(mutex_);
+    for (Block& block : blocks_)
+      if (block.data != nullptr && block.capacity == capacity) return std::exchange(block.data, nullptr);
+    return nullptr;
+  }
+  /// The oldest makes room.
+  void keep(std::byte* data, std::size_t capacity) noexcept {
+    if (capacity > most_bytes) return static_cast<void>(::munmap(data, capacity));
+    std::lock_guard lock(mutex_);
+    Block& place = blocks_[next_++ % blocks_.size()];
+    if (place.data != nullptr) ::munmap(place.data, place.capacity);
+    place = {data, capacity};
+  }
+
+ private:
+  struct Block {
+    std::byte* data = nullptr;
+    std::size_t capacity = 0;
+  };
+  static constexpr std::size_t most_bytes = 128 << 10;  // of each: 1 MiB in all
+  std::mutex mutex_;
+  std::array<Block, 8> blocks_;
+  std::size_t next_ = 0;
+};
 
 }  // namespace
 
@@ -50,7 +88,7 @@ void Buffer::reset() {
 
 BufferPool::~BufferPool() {
   for (auto& [capacity, blocks] : kept_)
-    for (std::byte* block : blocks) ::munmap(block, capacity);
+    for (std::byte* block : blocks) IdleBlocks::of_process().keep(block, capacity);
 }
 
 std::uint64_t BufferPool::charge(std::uint64_t bytes) {
@@ -87,6 +125,7 @@ Buffer BufferPool::allocate(std::size_t bytes, Lease lease) {
     live_ += capacity;
     peak_ = std::max(peak_, live_ + kept_bytes_);
   }
+  if (buffer.data_ == nullptr) buffer.data_ = IdleBlocks::of_process().take(capacity);
   if (buffer.data_ == nullptr) {
     void* block = ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (block == MAP_FAILED) {
@@ -94,6 +133,7 @@ Buffer BufferPool::allocate(std::size_t bytes, Lease lease) {
       live_ -= capacity;
       throw Error("allocate", fmt::format("{} bytes", bytes), "out of memory");
     }
+    if (capacity >= huge_page) static_cast<void>(::madvise(block, capacity, MADV_HUGEPAGE));
     buffer.data_ = static_cast<std::byte*>(block);
   }
   buffer.pool_ = shared_from_this();
@@ -189,6 +229,12 @@ Buffer Context::buffer(std::size_t bytes) const {
                 fmt::format("the node asks for more than it declared ({} bytes are left of its unit)",
                             lease_ ? lease_->bytes() : 0));
   return pool_->allocate(bytes, std::move(lease));
+}
+
+void Context::give_back(Buffer buffer) const {
+  Lease lease = std::move(buffer.lease_);
+  buffer.reset();  // first: the pool's limit is for memory that is leased
+  if (lease_) lease_->merge(std::move(lease));
 }
 
 }  // namespace weir

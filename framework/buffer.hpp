@@ -43,6 +43,7 @@ class Buffer {
 
  private:
   friend class BufferPool;
+  friend class Context;
   std::shared_ptr<BufferPool> pool_;
   std::byte* data_ = nullptr;
   std::size_t size_ = 0, capacity_ = 0;

@@ -50,6 +50,8 @@ class Context {
   /// Payload memory, paid from the lease of the item's unit. Throws Error where the node asks for more than
   /// its description declared, or where the system has no memory.
   Buffer buffer(std::size_t bytes) const;
+  /// Takes back what buffer() gave: the same body may ask for as much again.
+  void give_back(Buffer buffer) const;
   /// Where codec contexts come from; paid by the node's standing bytes.
   Scratch scratch() const { return Scratch(pool_); }
 

@@ -3,9 +3,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -83,6 +85,14 @@ int FileSystem::fchmod(int fd, mode_t mode) {
 int FileSystem::flock(int fd, int operation) {
   return ::flock(fd, operation);
 }
+int FileSystem::lock_range(int fd, short type, off_t offset, off_t bytes) {
+  struct ::flock range = {};
+  range.l_type = type;
+  range.l_whence = SEEK_SET;
+  range.l_start = offset;
+  range.l_len = bytes;
+  return ::fcntl(fd, F_OFD_SETLK, &range);
+}
 ssize_t FileSystem::readlink(const char* path, char* data, std::size_t bytes) {
   return ::readlink(path, data, bytes);
 }
@@ -144,6 +154,12 @@ std::int64_t FileSystem::free_bytes(int fd) {
   std::int64_t bytes = 0;
   if (status.f_blocks == 0 || __builtin_mul_overflow(status.f_bavail, status.f_frsize, &bytes)) return most;
   return bytes;
+}
+
+bool FileSystem::is_in_memory(int fd) {
+  struct statfs status = {};
+  if (uninterrupted([&] { return ::fstatfs(fd, &status); }) != 0) return false;
+  return status.f_type == TMPFS_MAGIC || status.f_type == RAMFS_MAGIC;
 }
 
 FileSystem& FileSystem::real() {

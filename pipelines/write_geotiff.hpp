@@ -8,23 +8,18 @@
 
 #include "framework/graph.hpp"
 #include "nodes/raster/chunk_source.hpp"
+#include "nodes/raster/pass_through.hpp"
 #include "nodes/tiff/geotiff_stream.hpp"
 #include "nodes/tiff/tile_copy.hpp"
 
 namespace weir {
 
-/// Whether the stored tiles of a TIFF that is the source go into the file as they are, where they fit (why_not_copied).
-enum class PassThrough : std::uint8_t {
-  automatic,  ///< where they fit
-  never,
-  required,  ///< a usage Error with the reason where they do not
-};
-
 /// How a raster is stored, and with what means. Nodes: plan, fetch, decode, assemble, cut, compress, tif; where tiles pass
 /// through: plan, fetch, tif.
 struct WriteGeotiffOptions : GeotiffOptions {
   GraphOptions graph;
-  PassThrough pass_through = PassThrough::automatic;
+  PassThrough pass_through =
+      PassThrough::automatic;  ///< of the tiles of a TIFF that is the source; see why_not_copied
 };
 
 /// A planned write: what explain shows, and what run() runs. The caller keeps the source's outside memory alive.

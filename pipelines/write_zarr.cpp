@@ -24,6 +24,7 @@ namespace weir {
 //  store                  chunk by chunk into its object; what stays is copied there inside the store; index and name last
 //                         in place: into a journal, then over the shard        nodes/zarr/patch_shards.hpp
 //
+//  On stores in memory fetch and store (chunk by chunk) are the compute threads' as well.
 //  A unit is a run. A shard goes through in as many runs as the budget wants, so it may be larger than the memory. In place only the
 //  chunks that are touched go through.
 ZarrWrite::ZarrWrite(std::shared_ptr<const ZarrArray> array, ZarrSelection selection, ZarrOrigin origin,
@@ -69,10 +70,10 @@ ZarrWrite::ZarrWrite(std::shared_ptr<const ZarrArray> array, ZarrSelection selec
   auto claimed = graph_->transform<ClaimedRun>(
       "claim", requests, ClaimRun(array_, runs_, with_locks),
       {.lane = Lane::io, .item_bytes = chunks * plain + claimed_index, .ordered = true});
-  NodeOptions fetching{.lane = Lane::io,
-                       .item_bytes = chunks * plain,
-                       .buffer_bytes = FetchExisting::run_bytes(layout, chunks)};
-  NodeOptions storing{.lane = Lane::io};
+  const Lane lane = lane_of(array_->store());
+  NodeOptions fetching{
+      .lane = lane, .item_bytes = chunks * plain, .buffer_bytes = FetchExisting::run_bytes(layout, chunks)};
+  NodeOptions storing{.lane = lane};
   if (const unsigned at_once = array_->store().requests_at_once(); at_once > 0) {
     fetching.concurrency = at_once;
     storing.concurrency = at_once;

@@ -76,6 +76,21 @@ TEST_CASE("a block is reused for bytes of nearly the same number") {
   CHECK(pool->peak_bytes() == second.capacity() + third.capacity());
 }
 
+TEST_CASE("a small block of a pool that has ended is the next one's, a large one the system's") {
+  for (const std::size_t bytes : {std::size_t{64} << 10, std::size_t{1} << 20}) {
+    for (const bool is_first : {true, false}) {
+      const auto budget = std::make_shared<Budget>(bytes);
+      const auto pool = std::make_shared<BufferPool>(bytes);
+      Buffer buffer = take(*budget, *pool, bytes);
+      const bool is_used = buffer.span()[bytes / 2] == std::byte{77};  // the system's are zeros
+      if (!is_first) CHECK(is_used == (bytes < std::size_t{1} << 20));
+      std::memset(buffer.data(), 77, bytes);
+      CHECK(pool->live_bytes() == bytes);
+      CHECK(pool->peak_bytes() == bytes);
+    }
+  }
+}
+
 TEST_CASE("live and kept blocks together never exceed the limit, whatever sizes come") {
   constexpr std::uint64_t limit = 600'000;
   const auto budget = std::make_shared<Budget>(limit);
@@ -166,6 +181,26 @@ TEST_CASE("a buffer outlives the handles of its pool and budget") {
   }
   buffer.data()[4095] = std::byte{7};
   CHECK(buffer.data()[4095] == std::byte{7});
+}
+
+TEST_CASE("what a context has taken back it gives again, and no more than that") {
+  constexpr std::uint64_t page = 4096;
+  const auto budget = std::make_shared<Budget>(3 * page);
+  const auto pool = std::make_shared<BufferPool>(3 * page);
+  SharedLease lease(std::move(*budget->try_take(3 * page)));
+  const Context context(pool, &lease, 0, 0, {});
+  context.give_back(Buffer());
+  Buffer buffer = context.buffer(2 * page);
+  CHECK_THROWS_AS(context.buffer(2 * page), Error);
+  context.give_back(std::move(buffer));
+  CHECK(pool->live_bytes() == 0);
+  CHECK(budget->in_use() == 3 * page);
+  buffer = context.buffer(3 * page);
+  CHECK_THROWS_AS(context.buffer(1), Error);
+  buffer.reset();  // to the budget, not to the unit
+  CHECK(budget->in_use() == 0);
+  CHECK_THROWS_AS(context.buffer(1), Error);
+  Context().give_back(Context().buffer(5));
 }
 
 TEST_CASE("a context outside any run gives buffers without limit") {

@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <random>
 #include <set>
 #include <thread>
@@ -116,14 +118,17 @@ TEST_CASE("the concurrency of a node caps the bodies inside it") {
 TEST_CASE("as many threads as asked for really run, also more than there are cores") {
   for (unsigned threads : {2u, 8u}) {
     std::mutex mutex;
+    std::condition_variable all_here;
     std::set<std::thread::id> seen;
     Graph graph({.tokens = 64, .threads = threads, .engine = Engine::onetbb});
     auto numbers = graph.source<std::uint64_t>(
         "numbers", [](std::uint64_t unit, Emit<std::uint64_t>& emit) { emit(unit); }, {.units = 64});
     auto slow = graph.transform<std::uint64_t>("slow", numbers, [&](const std::uint64_t& n) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-      std::lock_guard lock(mutex);
+      // Nobody leaves before all are here, or could have been.
+      std::unique_lock lock(mutex);
       seen.insert(std::this_thread::get_id());
+      all_here.notify_all();
+      all_here.wait_for(lock, std::chrono::seconds(5), [&] { return seen.size() >= threads; });
       return n;
     });
     std::uint64_t sum = 0;

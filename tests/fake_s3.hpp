@@ -114,7 +114,9 @@ class FakeS3 {
     }
     uploads_.erase(upload);
     store(path, body);
-    return MadeAnswer{200, "<?xml version=\"1.0\"?>\n<CompleteMultipartUploadResult/>"};
+    return MadeAnswer{200, fmt::format("<?xml version=\"1.0\"?>\n<CompleteMultipartUploadResult>"
+                                       "<ETag>{}</ETag></CompleteMultipartUploadResult>",
+                                       tag(body))};
   }
 
   MadeAnswer page(const std::string& query) const {

@@ -146,6 +146,9 @@ class FaultyFileSystem : public FileSystem {
   int flock(int fd, int operation) override {
     return refused("flock", object(fd), interruptible) ? -1 : FileSystem::flock(fd, operation);
   }
+  int lock_range(int fd, short type, off_t offset, off_t bytes) override {
+    return refused("lock_range", object(fd)) ? -1 : FileSystem::lock_range(fd, type, offset, bytes);
+  }
   ssize_t readlink(const char* path, char* data, std::size_t bytes) override {
     return refused("readlink", path) ? -1 : FileSystem::readlink(path, data, bytes);
   }

@@ -38,19 +38,21 @@ class FaultyStore : public Store {
     return store_->size(key, stop);
   }
   std::optional<std::uint64_t> get(std::string_view key, std::span<std::byte> out,
-                                   const std::stop_token& stop = {}) const override {
+                                   const std::stop_token& stop = {},
+                                   ObjectVersion* version = nullptr) const override {
     call("get", key);
-    return store_->get(key, out, stop);
+    return store_->get(key, out, stop, version);
   }
   std::optional<std::uint64_t> get_end(std::string_view key, std::span<std::byte> out,
-                                       const std::stop_token& stop = {}) const override {
+                                       const std::stop_token& stop = {},
+                                       ObjectVersion* version = nullptr) const override {
     call("get_end", key);
-    return store_->get_end(key, out, stop);
+    return store_->get_end(key, out, stop, version);
   }
-  bool get_ranges(std::string_view key, std::span<const ObjectRange> ranges,
-                  const std::stop_token& stop = {}) const override {
+  bool get_ranges(std::string_view key, std::span<const ObjectRange> ranges, const std::stop_token& stop = {},
+                  ObjectVersion* version = nullptr) const override {
     call("get_ranges", key);
-    return store_->get_ranges(key, ranges, stop);
+    return store_->get_ranges(key, ranges, stop, version);
   }
   void put(std::string_view key, std::span<const std::byte> bytes) const override {
     call("put", key);
@@ -65,9 +67,9 @@ class FaultyStore : public Store {
     call("put_range", key);
     store_->put_range(key, offset, bytes);
   }
-  void sync(std::string_view key) const override {
+  ObjectVersion sync(std::string_view key) const override {
     call("sync", key);
-    store_->sync(key);
+    return store_->sync(key);
   }
   void erase(std::string_view key) const override {
     call("erase", key);
@@ -106,9 +108,9 @@ class FaultyStore : public Store {
       store_.call("patch", key_);
       writer_->patch(offset, bytes);
     }
-    void commit() override {
+    ObjectVersion commit() override {
       store_.call("commit", key_);
-      writer_->commit();
+      return writer_->commit();
     }
 
    private:

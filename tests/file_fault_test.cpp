@@ -159,7 +159,8 @@ TEST_CASE("any single failing call gives one clear error, the old file or the wh
         if (succeeded && files.calls() < k) last = k;  // the run had fewer calls
       }
       CAPTURE(way.description);
-      CHECK(failed >= 3);
+      CHECK(failed >=
+            2);  // calls that are interrupted are made again, two aside: the look for a link, the name
     }
   }
 }
@@ -348,7 +349,7 @@ TEST_CASE("an existing target is refused without overwrite, also one that came w
     CHECK(content(target) == "another's");
     const std::size_t calls = files.calls();
     CHECK(error_of([&] { const AtomicFile file(target, false, files); }).kind() == ErrorKind::usage);
-    CHECK(files.calls() == calls + 1);  // nothing was touched
+    CHECK(files.calls() == calls + 2);  // no link, a file: nothing was touched
   }
 }
 

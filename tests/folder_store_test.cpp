@@ -449,9 +449,9 @@ TEST_CASE(
   class Removing : public FileSystem {
    public:
     explicit Removing(std::string path) : path_(std::move(path)) {}
-    int flock(int fd, int operation) override {
+    int lock_range(int fd, short type, off_t offset, off_t bytes) override {
       if (!std::exchange(done_, true)) REQUIRE(::unlink(path_.c_str()) == 0);
-      return FileSystem::flock(fd, operation);
+      return FileSystem::lock_range(fd, type, offset, bytes);
     }
 
    private:
@@ -459,7 +459,7 @@ TEST_CASE(
     bool done_ = false;
   };
   const Folder folder;
-  const std::string path = folder / ".x.weir-lock";
+  const std::string path = folder / ".weir-lock";
   Removing files(path);
   const FolderStore store(folder.path, quick, files);
   {
@@ -467,4 +467,35 @@ TEST_CASE(
     CHECK(fs::exists(path));
   }
   CHECK_FALSE(fs::exists(path));
+}
+
+TEST_CASE("objects of one folder have locks of their own, in one file that is there as long as any is held") {
+  const Folder folder;
+  const FolderStore here(folder.path, quick), there(folder.path, quick);
+  std::stop_source once;
+  once.request_stop();
+  const auto is_free = [&](const FolderStore& store, const std::string& key) {
+    try {
+      return static_cast<bool>(store.lock(key, once.get_token()));
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::cancelled);
+      return false;
+    }
+  };
+  auto x = here.lock("d/x"), z = here.lock("d/z");
+  auto y = there.lock("d/y");
+  for (const FolderStore* store : {&here, &there}) {
+    for (const char* held : {"d/x", "d/y", "d/z"}) CHECK_FALSE(is_free(*store, held));
+    for (const char* other : {"d/a", "d/xx", "x", "e/x"}) CHECK(is_free(*store, other));
+  }
+  CHECK(fs::exists(folder / "d/.weir-lock"));
+  x.reset();
+  CHECK(is_free(there, "d/x"));
+  CHECK_FALSE(is_free(there, "d/z"));
+  z.reset();
+  CHECK(is_free(there, "d/z"));
+  CHECK_FALSE(is_free(here, "d/y"));
+  CHECK(fs::exists(folder / "d/.weir-lock"));
+  y.reset();
+  CHECK(fs::is_empty(folder / "d"));
 }

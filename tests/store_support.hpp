@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <string>
 #include <thread>
@@ -88,6 +89,19 @@ inline void check_listing(const Store& store, const std::string& prefix) {
     }
 }
 
+/// The version that every call which reads the object gives.
+inline ObjectVersion version_of(const Store& store, const std::string& key) {
+  Bytes some(3);
+  const ObjectRange range{0, std::span(some).first(1)};
+  std::array<ObjectVersion, 4> versions;
+  CHECK(store.get(key, some, {}, &versions[0]));
+  CHECK(store.get_end(key, some, {}, &versions[1]));
+  CHECK(store.get_ranges(key, {&range, 1}, {}, &versions[2]));
+  CHECK(store.get_ranges(key, {}, {}, &versions[3]));
+  CHECK(std::ranges::count(versions, versions[0]) == 4);
+  return versions[0];
+}
+
 /// Of a store that holds some_objects().
 inline void check_reading(const Store& store) {
   CAPTURE(store.name());
@@ -136,6 +150,7 @@ inline void check_reading(const Store& store) {
       CHECK(std::equal(outs[i].begin(), outs[i].end(),
                        bytes.begin() + static_cast<std::ptrdiff_t>(offsets[i])));
     CHECK(store.get_ranges(key, {}));
+    if (!bytes.empty()) static_cast<void>(version_of(store, key));
 
     Bytes two(2);
     for (const std::uint64_t at :
@@ -266,6 +281,29 @@ inline void check_writing(const Store& store) {
     store.erase("w/x");
   }
   store.erase("nothing/at/all");
+
+  {  // Each way of replacing an object makes another version of it, and what wrote it says which.
+    store.put("w/x", one);
+    std::vector<ObjectVersion> versions{version_of(store, "w/x")};
+    CHECK(versions.front().is_known());
+    CHECK(version_of(store, "w/x") == versions.front());
+    store.put("w/x", old);
+    versions.push_back(version_of(store, "w/x"));
+    const auto writer = store.writer("w/x");
+    writer->append(two);
+    const ObjectVersion committed = writer->commit();
+    versions.push_back(version_of(store, "w/x"));
+    CHECK(committed == versions.back());
+    if (abilities.put_range) {
+      store.put_range("w/x", two.size(), one);
+      const ObjectVersion synced = store.sync("w/x");
+      versions.push_back(version_of(store, "w/x"));
+      CHECK(synced == versions.back());
+    }
+    for (std::size_t i = 0; i < versions.size(); ++i)
+      for (std::size_t k = 0; k < i; ++k) CHECK(versions[i] != versions[k]);
+    store.erase("w/x");
+  }
 
   if (abilities.put_range) {
     check_names_both(store, "w/r", [&] { store.put_range("w/r", 0, two); });

@@ -44,15 +44,16 @@ TEST_CASE("an ability that is missing is named, with the store") {
     const std::string& name() const override { return name_; }
     StoreAbilities abilities() const override { return {}; }
     std::optional<std::uint64_t> size(std::string_view, const std::stop_token&) const override { return {}; }
-    std::optional<std::uint64_t> get(std::string_view, std::span<std::byte>,
-                                     const std::stop_token&) const override {
+    std::optional<std::uint64_t> get(std::string_view, std::span<std::byte>, const std::stop_token&,
+                                     ObjectVersion*) const override {
       return {};
     }
-    std::optional<std::uint64_t> get_end(std::string_view, std::span<std::byte>,
-                                         const std::stop_token&) const override {
+    std::optional<std::uint64_t> get_end(std::string_view, std::span<std::byte>, const std::stop_token&,
+                                         ObjectVersion*) const override {
       return {};
     }
-    bool get_ranges(std::string_view, std::span<const ObjectRange>, const std::stop_token&) const override {
+    bool get_ranges(std::string_view, std::span<const ObjectRange>, const std::stop_token&,
+                    ObjectVersion*) const override {
       return false;
     }
 

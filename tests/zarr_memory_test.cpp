@@ -12,7 +12,15 @@
 using namespace weir;
 using namespace weir::test;
 
-TEST_CASE("shards larger than the budget are written, updated, compacted and read inside it, as planned") {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool sees_growth = false;  // shadow memory and quarantine are resident, too
+#else
+constexpr bool sees_growth = true;
+#endif
+
+TEST_CASE(
+    "shards larger than the budget are written, updated, compacted, passed on and read inside it, as "
+    "planned") {
   struct Size {
     std::string codec;
     std::uint64_t chunk, side, shard_depth, depth, memory;
@@ -48,10 +56,10 @@ TEST_CASE("shards larger than the budget are written, updated, compacted and rea
       CHECK(planned <= size.memory);
       CHECK(seen <= planned);
       // 3 MiB: stacks of threads, what oneTBB and malloc keep.
-      CHECK(grown <= planned + (3u << 20));
+      if (sees_growth) CHECK(grown <= planned + (3u << 20));
       most[name] = std::max(most[name], grown);
     }
-    CHECK(runs >= 4 + size.depth / 64 + 10);
+    CHECK(runs >= 5 + size.depth / 64 + 10);
     for (const auto& [run, bytes] : most)
       MESSAGE(size.codec << ", chunks of " << size.chunk << ", " << run << ": " << bytes / 1024
                          << " KiB grown, " << size.memory / 1024 << " allowed");

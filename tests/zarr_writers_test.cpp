@@ -85,14 +85,14 @@ TEST_CASE(
       changed.wait(lock, [&] { return !is_held; });
     }
     std::optional<std::uint64_t> get(std::string_view key, std::span<std::byte> out,
-                                     const std::stop_token& stop) const override {
-      const auto size = MemoryStore::get(key, out, stop);
+                                     const std::stop_token& stop, ObjectVersion* version) const override {
+      const auto size = MemoryStore::get(key, out, stop, version);
       wait();
       return size;
     }
     std::optional<std::uint64_t> get_end(std::string_view key, std::span<std::byte> out,
-                                         const std::stop_token& stop) const override {
-      const auto size = MemoryStore::get_end(key, out, stop);
+                                         const std::stop_token& stop, ObjectVersion* version) const override {
+      const auto size = MemoryStore::get_end(key, out, stop, version);
       wait();
       return size;
     }

@@ -26,7 +26,7 @@ class CountingStore::Writer : public ObjectWriter {
     store_.add(&StoreCount::bytes_written, bytes.size());
     writer_->patch(offset, bytes);
   }
-  void commit() override { writer_->commit(); }
+  ObjectVersion commit() override { return writer_->commit(); }
 
  private:
   const CountingStore& store_;
@@ -48,24 +48,25 @@ std::optional<std::uint64_t> CountingStore::size(std::string_view key, const std
   return store_->size(key, stop);
 }
 std::optional<std::uint64_t> CountingStore::get(std::string_view key, std::span<std::byte> out,
-                                                const std::stop_token& stop) const {
+                                                const std::stop_token& stop, ObjectVersion* version) const {
   add(&StoreCount::get);
-  const std::optional<std::uint64_t> size = store_->get(key, out, stop);
+  const std::optional<std::uint64_t> size = store_->get(key, out, stop, version);
   add(&StoreCount::bytes_read, bytes_got(size, out));
   return size;
 }
 std::optional<std::uint64_t> CountingStore::get_end(std::string_view key, std::span<std::byte> out,
-                                                    const std::stop_token& stop) const {
+                                                    const std::stop_token& stop,
+                                                    ObjectVersion* version) const {
   add(&StoreCount::get_end);
-  const std::optional<std::uint64_t> size = store_->get_end(key, out, stop);
+  const std::optional<std::uint64_t> size = store_->get_end(key, out, stop, version);
   add(&StoreCount::bytes_read, bytes_got(size, out));
   return size;
 }
 bool CountingStore::get_ranges(std::string_view key, std::span<const ObjectRange> ranges,
-                               const std::stop_token& stop) const {
+                               const std::stop_token& stop, ObjectVersion* version) const {
   add(&StoreCount::get_ranges);
   add(&StoreCount::ranges, ranges.size());
-  if (!store_->get_ranges(key, ranges, stop)) return false;
+  if (!store_->get_ranges(key, ranges, stop, version)) return false;
   for (const ObjectRange& range : ranges) add(&StoreCount::bytes_read, range.out.size());
   return true;
 }
@@ -84,9 +85,9 @@ void CountingStore::put_range(std::string_view key, std::uint64_t offset,
   add(&StoreCount::bytes_written, bytes.size());
   store_->put_range(key, offset, bytes);
 }
-void CountingStore::sync(std::string_view key) const {
+ObjectVersion CountingStore::sync(std::string_view key) const {
   add(&StoreCount::sync);
-  store_->sync(key);
+  return store_->sync(key);
 }
 void CountingStore::erase(std::string_view key) const {
   add(&StoreCount::erase);

@@ -29,20 +29,23 @@ class CountingStore : public Store {
   StoreAbilities abilities() const override { return store_->abilities(); }
   std::optional<std::uint64_t> size(std::string_view key, const std::stop_token& stop = {}) const override;
   std::optional<std::uint64_t> get(std::string_view key, std::span<std::byte> out,
-                                   const std::stop_token& stop = {}) const override;
+                                   const std::stop_token& stop = {},
+                                   ObjectVersion* version = nullptr) const override;
   std::optional<std::uint64_t> get_end(std::string_view key, std::span<std::byte> out,
-                                       const std::stop_token& stop = {}) const override;
-  bool get_ranges(std::string_view key, std::span<const ObjectRange> ranges,
-                  const std::stop_token& stop = {}) const override;
+                                       const std::stop_token& stop = {},
+                                       ObjectVersion* version = nullptr) const override;
+  bool get_ranges(std::string_view key, std::span<const ObjectRange> ranges, const std::stop_token& stop = {},
+                  ObjectVersion* version = nullptr) const override;
   void put(std::string_view key, std::span<const std::byte> bytes) const override;
   std::unique_ptr<ObjectWriter> writer(std::string_view key) const override;
   void put_range(std::string_view key, std::uint64_t offset, std::span<const std::byte> bytes) const override;
-  void sync(std::string_view key) const override;
+  ObjectVersion sync(std::string_view key) const override;
   void erase(std::string_view key) const override;
   std::unique_ptr<ObjectLock> lock(std::string_view key, const std::stop_token& stop = {}) const override;
   void list_objects(const ListRequest& request, const std::function<bool(const StoredObject&)>& each,
                     const std::stop_token& stop = {}) const override;
   unsigned requests_at_once() const override { return store_->requests_at_once(); }
+  bool is_in_memory() const override { return store_->is_in_memory(); }
   std::uint64_t gap_bytes() const override { return store_->gap_bytes(); }
   Traffic* traffic() const override { return store_->traffic(); }
   std::uint64_t standing_bytes() const override { return sizeof *this + store_->standing_bytes(); }

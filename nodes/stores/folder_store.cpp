@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 
 #include <algorithm>
 #include <array>
@@ -19,9 +18,8 @@
 namespace weir {
 namespace {
 
-constexpr std::string_view lock_end = ".weir-lock";
-// Folders that are remembered as looked through: 4096 of them take 200 KB, and beyond that they are small ones.
-constexpr std::size_t most_swept = 4096;
+// Folders that are remembered as prepared: 4096 of them take 200 KB, and beyond that they are small ones.
+constexpr std::size_t most_prepared = 4096;
 // Of one folder, held at a time while listing: about 4 MB. A folder of a million names is read 16 times, 0.3 s each.
 constexpr std::size_t names_at_once = 65'536;
 // Between two tries for a lock: the first pause, doubled up to the last.
@@ -45,7 +43,15 @@ std::string_view last_part(std::string_view key) {
 
 /// Of ours, and no object.
 bool is_hidden(std::string_view name) {
-  return name.starts_with('.') && (name.ends_with(lock_end) || is_temporary_name(name));
+  return name == FolderLocks::lock_name || (name.starts_with('.') && is_temporary_name(name));
+}
+
+ObjectVersion version_of(const struct ::stat& status) {
+  constexpr std::uint64_t second = 1'000'000'000;
+  return {{static_cast<std::uint64_t>(status.st_ino),
+           static_cast<std::uint64_t>(status.st_mtim.tv_sec) * second +
+               static_cast<std::uint64_t>(status.st_mtim.tv_nsec),
+           static_cast<std::uint64_t>(status.st_size)}};
 }
 
 bool fits(std::uint64_t offset, std::uint64_t bytes) {
@@ -59,7 +65,8 @@ bool fits(std::uint64_t offset, std::uint64_t bytes) {
 class FolderStore::Open {
  public:
   Open(FileSystem& files, int fd) : files_(&files), fd_(fd) {}
-  Open(Open&& other) noexcept : bytes(other.bytes), files_(other.files_), fd_(std::exchange(other.fd_, -1)) {}
+  Open(Open&& other) noexcept
+      : bytes(other.bytes), version(other.version), files_(other.files_), fd_(std::exchange(other.fd_, -1)) {}
   Open& operator=(Open&&) = delete;
   ~Open() { static_cast<void>(close()); }
   explicit operator bool() const { return fd_ >= 0; }
@@ -68,6 +75,7 @@ class FolderStore::Open {
   int close() { return fd_ < 0 ? 0 : files_->close(std::exchange(fd_, -1)); }
 
   std::uint64_t bytes = 0;  ///< of the object
+  ObjectVersion version;    ///< when it was opened
 
  private:
   FileSystem* files_;
@@ -86,6 +94,7 @@ FolderStore::FolderStore(std::string folder, const FolderStoreOptions& options, 
   constexpr int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
   fd_ = uninterrupted([&] { return files_.open(folder_.c_str(), flags, 0); });
   if (fd_ < 0) throw Error("open", "the folder " + folder_, system_reason(errno));
+  is_in_memory_ = files_.is_in_memory(fd_);
 }
 
 FolderStore::~FolderStore() {
@@ -97,7 +106,7 @@ StoreAbilities FolderStore::abilities() const {
 }
 
 std::uint64_t FolderStore::standing_bytes() const {
-  return sizeof *this + most_swept * 48;  // a node and its bucket
+  return sizeof *this + most_prepared * 48;  // a node and its bucket
 }
 
 std::string FolderStore::path(std::string_view key) const {
@@ -134,6 +143,7 @@ FolderStore::Open FolderStore::open_object(std::string_view action, std::string_
   if (S_ISDIR(status.st_mode)) return {files_, -1};
   if (!S_ISREG(status.st_mode)) throw failure(action, key, "it is not a regular file");
   file.bytes = static_cast<std::uint64_t>(status.st_size);
+  file.version = version_of(status);
   return file;
 }
 
@@ -155,25 +165,27 @@ void FolderStore::read(std::string_view key, const Open& file, std::uint64_t off
 }
 
 std::optional<std::uint64_t> FolderStore::get(std::string_view key, std::span<std::byte> out,
-                                              const std::stop_token&) const {
+                                              const std::stop_token&, ObjectVersion* version) const {
   const Open file = open_object("read", key, O_RDONLY);
   if (!file) return std::nullopt;
   read(key, file, 0, out.first(std::min<std::uint64_t>(out.size(), file.bytes)));
+  if (version != nullptr) *version = file.version;
   return file.bytes;
 }
 
 std::optional<std::uint64_t> FolderStore::get_end(std::string_view key, std::span<std::byte> out,
-                                                  const std::stop_token&) const {
+                                                  const std::stop_token&, ObjectVersion* version) const {
   const Open file = open_object("read", key, O_RDONLY);
   if (!file) return std::nullopt;
   const std::size_t some = std::min<std::uint64_t>(out.size(), file.bytes);
   read(key, file, file.bytes - some, out.last(some));
+  if (version != nullptr) *version = file.version;
   return file.bytes;
 }
 
 /// Ranges that follow each other in the object are one call.
 bool FolderStore::get_ranges(std::string_view key, std::span<const ObjectRange> ranges,
-                             const std::stop_token&) const {
+                             const std::stop_token&, ObjectVersion* version) const {
   const Open file = open_object("read", key, O_RDONLY);
   if (!file) return false;
   for (const ObjectRange& range : ranges)
@@ -203,12 +215,12 @@ bool FolderStore::get_ranges(std::string_view key, std::span<const ObjectRange> 
     }
     ranges = ranges.subspan(count);
   }
+  if (version != nullptr) *version = file.version;
   return true;
 }
 
 /// That it is there, made durable; and that no dead writer's temporary is in it.
-void FolderStore::prepare_folder(std::string_view key) const {
-  const std::string folder = path(parent_of(key));
+void FolderStore::prepare_folder(const std::string& folder, std::string_view key) const {
   bool is_there = false;
   {
     const std::shared_lock guard(folders_mutex_);
@@ -221,23 +233,36 @@ void FolderStore::prepare_folder(std::string_view key) const {
     make_folders(folder, options_.durable, files_);
   }
   {
-    const std::lock_guard guard(swept_mutex_);
-    if (swept_.size() >= most_swept) swept_.clear();
-    if (!swept_.insert(std::hash<std::string>()(folder)).second) return;
+    const std::lock_guard guard(prepared_mutex_);
+    if (prepared_.size() >= most_prepared) prepared_.clear();
+    if (!prepared_.insert(std::hash<std::string>()(folder)).second) return;
   }
   if (is_there) remove_stale_temporaries(folder + "/", "", files_);
 }
 
+bool FolderStore::is_prepared(const std::string& folder) const {
+  const std::lock_guard guard(prepared_mutex_);
+  return prepared_.contains(std::hash<std::string>()(folder));
+}
+
 /// `exists`: whether there is an object, inside the folder, under the key.
 std::unique_ptr<AtomicFile> FolderStore::new_file(std::string_view key, bool exists) const {
-  const std::string target = path(key);
-  char pointed = 0;
-  if (!exists && files_.readlink(target.c_str(), &pointed, 1) >= 0)
-    throw failure("write", key, "a symbolic link leads to nothing");
-  prepare_folder(key);
-  return std::make_unique<AtomicFile>(
-      target, AtomicFileOptions{.overwrite = true, .syncs = options_.durable, .removes_stale = false},
-      files_);
+  const std::string target = path(key), folder = path(parent_of(key));
+  AtomicFileOptions options;
+  options.overwrite = true;
+  options.syncs = options_.durable;
+  options.removes_stale = false;
+  options.follows_links = exists;  // one that leads to nothing, or out of the folder, does not
+  if (is_prepared(folder)) {
+    try {
+      return std::make_unique<AtomicFile>(target, options, files_);
+    } catch (const Error&) {
+      struct stat status = {};
+      if (files_.stat(folder.c_str(), &status) == 0) throw;  // else it has been removed
+    }
+  }
+  prepare_folder(folder, key);
+  return std::make_unique<AtomicFile>(target, options, files_);
 }
 
 namespace {
@@ -294,8 +319,11 @@ class FolderStore::Writer : public ObjectWriter {
       throw store_.failure("change", key_, fmt::format("only {} bytes were appended", size_));
     naming([&] { file_->write_at(offset, bytes); });
   }
-  void commit() override {
+  ObjectVersion commit() override {
+    struct stat status = {};  // the file's, whatever takes its name after it
+    if (store_.files_.fstat(file_->fd(), &status) != 0) throw store_.system_failure("write", key_, errno);
     naming([&] { file_->commit(); });
+    return version_of(status);
   }
 
  private:
@@ -331,11 +359,12 @@ void FolderStore::put_range(std::string_view key, std::uint64_t offset,
   if (file.close() != 0 && errno != EINTR) throw system_failure("change", key, errno);
 }
 
-void FolderStore::sync(std::string_view key) const {
+ObjectVersion FolderStore::sync(std::string_view key) const {
   const Open file = open_object("sync", key, O_RDONLY);
   if (!file) throw failure("sync", key, "there is no such object");
   if (options_.durable && uninterrupted([&] { return files_.fsync(file.fd()); }) != 0)
     throw system_failure("sync", key, errno);
+  return file.version;
 }
 
 void FolderStore::erase(std::string_view key) const {
@@ -350,43 +379,18 @@ void FolderStore::erase(std::string_view key) const {
     throw system_failure("erase", key, errno);
 }
 
-/// The name goes before the flock does: whoever waits for a file that has lost its name looks for the new one.
-class FolderStore::Lock : public ObjectLock {
- public:
-  Lock(const FolderStore& store, std::string path, Open file)
-      : store_(store), path_(std::move(path)), file_(std::move(file)) {}
-  ~Lock() override { static_cast<void>(store_.files_.unlink(path_.c_str())); }
-
- private:
-  const FolderStore& store_;
-  const std::string path_;
-  const Open file_;
-};
-
 std::unique_ptr<ObjectLock> FolderStore::lock(std::string_view key, const std::stop_token& stop) const {
   check_key(key);
-  // A name too long for its end shares its lock with those that begin alike.
-  constexpr std::size_t longest = 255 - 1 - lock_end.size();
-  const std::string_view parent = parent_of(key);
-  const std::string beside = fmt::format("{}{}.{}{}", parent, parent.empty() ? "" : "/",
-                                         last_part(key).substr(0, longest), lock_end);
   bool is_prepared = false;
   for (std::chrono::microseconds pause = first_pause;;) {
-    constexpr int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
-    Open file(files_, try_open(beside, flags, 0666));
-    if (!file) {
-      if (!means_absent(errno)) throw system_failure("lock", key, errno);
-      if (std::exchange(is_prepared, true)) throw system_failure("lock", key, ENOENT);
-      naming(folder_, "lock", key, [&] { prepare_folder(key); });
+    std::unique_ptr<ObjectLock> lock;
+    const int error_number = locks_.try_lock(parent_of(key), last_part(key), lock);
+    if (error_number == 0) return lock;
+    if (means_absent(error_number) && !std::exchange(is_prepared, true)) {
+      naming(folder_, "lock", key, [&] { prepare_folder(path(parent_of(key)), key); });
       continue;
     }
-    if (uninterrupted([&] { return files_.flock(file.fd(), LOCK_EX | LOCK_NB); }) == 0) {
-      struct stat status = {};
-      if (files_.fstat(file.fd(), &status) != 0) throw system_failure("lock", key, errno);
-      if (status.st_nlink > 0) return std::make_unique<Lock>(*this, path(beside), std::move(file));
-      continue;  // its last owner has just removed it
-    }
-    if (errno != EWOULDBLOCK) throw system_failure("lock", key, errno);
+    if (error_number != EAGAIN) throw system_failure("lock", key, error_number);
     if (stop.stop_requested()) throw Error::cancelled();
     std::this_thread::sleep_for(pause);
     pause = std::min(2 * pause, last_pause);

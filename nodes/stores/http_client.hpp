@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -56,6 +57,8 @@ struct HttpReply {
   std::string text;                     ///< see HttpRequest::text_bytes
   std::string url;                      ///< where it came from, redirections followed
   TrafficCount traffic;                 ///< of all attempts
+  /// Of the last attempt: until the first byte of the answer, connecting aside, and from there to its end.
+  std::chrono::microseconds waiting{0}, receiving{0};
 };
 
 /// Requests over HTTP, many at once: one thread drives them all (libcurl's multi interface), connections are kept

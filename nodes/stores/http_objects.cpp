@@ -10,13 +10,17 @@ namespace weir {
 namespace {
 
 constexpr int tries_for_one_version = 3;
+// Shorter bodies come at once, in what the network holds, and tell nothing of its rate.
+constexpr std::uint64_t telling_bytes = 256 << 10;
+// Whatever is measured: a packet or two more are never worth a request, and longer ranges become several ones.
+constexpr double least_gap = 16 << 10, longest_gap = HttpObjects::request_bytes;
 // Of an error page: enough for what S3 says.
 constexpr std::size_t error_text_bytes = 4096;
 
-/// What tells versions of an object apart.
-std::string version_of(const HttpReply& reply) {
-  return fmt::format("{}\n{}\n{}", reply.etag, reply.etag.empty() ? reply.last_modified : "",
-                     reply.range && reply.range->size ? *reply.range->size : 0);
+/// Of a part of it.
+ObjectVersion version_of(const HttpReply& reply) {
+  return HttpObjects::version(reply.etag, reply.last_modified,
+                              reply.range && reply.range->size ? *reply.range->size : 0);
 }
 
 }  // namespace
@@ -28,9 +32,36 @@ std::uint64_t HttpObjects::standing_bytes() const {
   return sizeof *this + client_->standing_bytes() + (ignores_ranges_ ? client_->options().whole_bytes : 0);
 }
 
+ObjectVersion HttpObjects::version(const std::string& etag, const std::string& last_modified,
+                                   std::uint64_t size) {
+  const std::hash<std::string> hash;
+  return {{etag.empty() ? 0 : hash(etag), etag.empty() && !last_modified.empty() ? hash(last_modified) : 0,
+           size}};
+}
+
 void HttpObjects::fail(std::string_view key, std::string_view reason) const {
   ways_.fail(key, reason);
   std::terminate();
+}
+
+// Who learns at the same time may undo what the other has learned: no harm in that.
+void HttpObjects::learn(const HttpReply& reply) {
+  if (!reply.failure.empty() || (reply.status != 200 && reply.status != 206)) return;
+  const auto add = [](std::atomic<double>& average, double now) {
+    const double before = average.load(std::memory_order_relaxed);
+    average.store(before == 0 ? now : before + (now - before) / 8, std::memory_order_relaxed);
+  };
+  add(waiting_seconds_, std::chrono::duration<double>(reply.waiting).count());
+  if (reply.bytes >= telling_bytes)
+    add(bytes_per_second_, static_cast<double>(reply.bytes) /
+                               std::max(std::chrono::duration<double>(reply.receiving).count(), 1e-6));
+}
+
+std::uint64_t HttpObjects::gap_bytes(std::uint64_t usual) const {
+  const double rate = bytes_per_second_.load(std::memory_order_relaxed);
+  if (rate == 0) return usual;
+  const double bytes = rate * waiting_seconds_.load(std::memory_order_relaxed);
+  return static_cast<std::uint64_t>(std::clamp(bytes, least_gap, longest_gap));
 }
 
 HttpReply HttpObjects::send(HttpRequest request, const std::stop_token& stop) {
@@ -38,6 +69,7 @@ HttpReply HttpObjects::send(HttpRequest request, const std::stop_token& stop) {
   requests.push_back(std::move(request));
   HttpReply reply = std::move(client_->get(std::move(requests), stop).front());
   traffic_.add(reply.traffic);
+  learn(reply);
   if (reply.was_cancelled) throw Error::cancelled();
   return reply;
 }
@@ -53,7 +85,7 @@ bool HttpObjects::is_there(std::string_view key, const HttpReply& reply) {
 
 std::optional<std::uint64_t> HttpObjects::get_whole(
     std::string_view key, const std::stop_token& stop,
-    const std::function<void(std::span<const std::byte>)>& take) {
+    const std::function<void(std::span<const std::byte>)>& take, ObjectVersion* version) {
   const std::lock_guard guard(whole_mutex_);
   std::vector<std::byte> whole;
   HttpRequest request = ways_.request(key);
@@ -67,11 +99,12 @@ std::optional<std::uint64_t> HttpObjects::get_whole(
   if (!is_there(key, reply)) return std::nullopt;
   if (reply.bytes != whole.size()) fail(key, "the answer is not whole");
   take(whole);
+  if (version != nullptr) *version = HttpObjects::version(reply.etag, reply.last_modified, whole.size());
   return whole.size();
 }
 
 std::optional<std::uint64_t> HttpObjects::get(std::string_view key, std::span<std::byte> out, bool is_end,
-                                              const std::stop_token& stop) {
+                                              const std::stop_token& stop, ObjectVersion* version) {
   if (!ignores_ranges_) {
     std::byte one{};
     HttpRequest request = ways_.request(key);
@@ -89,26 +122,31 @@ std::optional<std::uint64_t> HttpObjects::get(std::string_view key, std::span<st
     if (reply.status == 416) return 0;     // no byte at all, where the first or the last ones were wanted
     if (!is_whole || reply.failure.empty()) {
       if (!is_there(key, reply)) return std::nullopt;
-      if (reply.status == 200) return reply.bytes;
+      if (reply.status == 200) {
+        if (version != nullptr) *version = HttpObjects::version(reply.etag, reply.last_modified, reply.bytes);
+        return reply.bytes;
+      }
       if (!reply.range->size) fail(key, "the server does not say how long it is");
       const std::uint64_t size = *reply.range->size;
       if (reply.bytes < std::min<std::uint64_t>(out.size(), size))
         fail(key, fmt::format("the server gives only {} bytes of it", reply.bytes));
+      if (version != nullptr) *version = version_of(reply);
       return size;
     }
   }
-  return get_whole(key, stop, [&](std::span<const std::byte> whole) {
+  const auto copy = [&](std::span<const std::byte> whole) {
     const std::size_t some = std::min(out.size(), whole.size());
     if (some == 0) return;
     if (is_end)
       std::memcpy(out.last(some).data(), whole.last(some).data(), some);
     else
       std::memcpy(out.data(), whole.data(), some);
-  });
+  };
+  return get_whole(key, stop, copy, version);
 }
 
 bool HttpObjects::get_ranges(std::string_view key, std::span<const ObjectRange> ranges,
-                             const std::stop_token& stop) {
+                             const std::stop_token& stop, ObjectVersion* version) {
   std::uint64_t needed = 0;  // the object's size, at least
   std::vector<ObjectRange> parts;
   for (ObjectRange range : ranges) {
@@ -121,24 +159,24 @@ bool HttpObjects::get_ranges(std::string_view key, std::span<const ObjectRange> 
     }
   }
   if (parts.empty()) {
-    const std::optional<std::uint64_t> size = get(key, {}, false, stop);
+    const std::optional<std::uint64_t> size = get(key, {}, false, stop, version);
     if (size && *size < needed) fail(key, fmt::format("it ends at byte {}", *size));
     return size.has_value();
   }
   for (int tries = 0; tries < tries_for_one_version && !ignores_ranges_; ++tries)
-    if (const std::optional<bool> done = try_ranges(key, parts, stop)) return *done;
+    if (const std::optional<bool> done = try_ranges(key, parts, stop, version)) return *done;
   if (!ignores_ranges_) fail(key, "it is changed all the time while it is read");
   const auto copy = [&](std::span<const std::byte> whole) {
     if (whole.size() < needed) fail(key, fmt::format("it ends at byte {}", whole.size()));
     for (const ObjectRange& part : parts)
       std::memcpy(part.out.data(), whole.data() + part.offset, part.out.size());
   };
-  return get_whole(key, stop, copy).has_value();
+  return get_whole(key, stop, copy, version).has_value();
 }
 
 /// Nothing where the answers are of several versions, or the server knows no ranges.
 std::optional<bool> HttpObjects::try_ranges(std::string_view key, std::span<const ObjectRange> parts,
-                                            const std::stop_token& stop) {
+                                            const std::stop_token& stop, ObjectVersion* version) {
   std::atomic<bool> is_whole = false;
   std::vector<HttpRequest> requests;
   for (const ObjectRange& part : parts) {
@@ -153,7 +191,10 @@ std::optional<bool> HttpObjects::try_ranges(std::string_view key, std::span<cons
     requests.push_back(std::move(request));
   }
   const std::vector<HttpReply> replies = client_->get(std::move(requests), stop);
-  for (const HttpReply& reply : replies) traffic_.add(reply.traffic);
+  for (const HttpReply& reply : replies) {
+    traffic_.add(reply.traffic);
+    learn(reply);
+  }
   for (const HttpReply& reply : replies)
     if (reply.was_cancelled) throw Error::cancelled();
   if (is_whole) {
@@ -185,6 +226,7 @@ std::optional<bool> HttpObjects::try_ranges(std::string_view key, std::span<cons
                    : fmt::format("it has less than the {} bytes that it should",
                                  parts[i].offset + parts[i].out.size()));
   }
+  if (version != nullptr) *version = version_of(replies.front());
   return true;
 }
 

@@ -37,27 +37,36 @@ class HttpObjects {
   HttpObjects(const HttpOptions& options, Ways ways);
 
   std::optional<std::uint64_t> get(std::string_view key, std::span<std::byte> out, bool is_end,
-                                   const std::stop_token& stop);
+                                   const std::stop_token& stop, ObjectVersion* version = nullptr);
   /// All bytes come from one version of the object: answers whose validators (ETag, else Last-Modified, and size) differ are
   /// asked for again, three times.
-  bool get_ranges(std::string_view key, std::span<const ObjectRange> ranges, const std::stop_token& stop);
+  bool get_ranges(std::string_view key, std::span<const ObjectRange> ranges, const std::stop_token& stop,
+                  ObjectVersion* version = nullptr);
+  /// Of an object with these validators, as a server sends them.
+  static ObjectVersion version(const std::string& etag, const std::string& last_modified, std::uint64_t size);
 
   HttpClient& client() { return *client_; }
   Traffic& traffic() { return traffic_; }
+  /// What a connection carries while a request waits for its answer, as measured so far; `usual` before.
+  std::uint64_t gap_bytes(std::uint64_t usual) const;
   std::uint64_t standing_bytes() const;
 
  private:
+  void learn(const HttpReply& reply);
   HttpReply send(HttpRequest request, const std::stop_token& stop);
   std::optional<std::uint64_t> get_whole(std::string_view key, const std::stop_token& stop,
-                                         const std::function<void(std::span<const std::byte>)>& take);
+                                         const std::function<void(std::span<const std::byte>)>& take,
+                                         ObjectVersion* version);
   bool is_there(std::string_view key, const HttpReply& reply);
   std::optional<bool> try_ranges(std::string_view key, std::span<const ObjectRange> parts,
-                                 const std::stop_token& stop);
+                                 const std::stop_token& stop, ObjectVersion* version);
   [[noreturn]] void fail(std::string_view key, std::string_view reason) const;
 
   const std::shared_ptr<HttpClient> client_;
   const Ways ways_;
   Traffic traffic_;
+  /// Moving averages, each of the last 8 or so answers; 0: not known yet.
+  std::atomic<double> waiting_seconds_ = 0, bytes_per_second_ = 0;
   /// Found out from its answers: the server sends whole objects only.
   std::atomic<bool> ignores_ranges_ = false;
   std::mutex whole_mutex_;  ///< one object is held whole at a time

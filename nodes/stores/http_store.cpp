@@ -48,19 +48,19 @@ std::optional<std::uint64_t> HttpStore::size(std::string_view key, const std::st
   return objects_->get(key, {}, false, stop);
 }
 std::optional<std::uint64_t> HttpStore::get(std::string_view key, std::span<std::byte> out,
-                                            const std::stop_token& stop) const {
+                                            const std::stop_token& stop, ObjectVersion* version) const {
   check_key(key);
-  return objects_->get(key, out, false, stop);
+  return objects_->get(key, out, false, stop, version);
 }
 std::optional<std::uint64_t> HttpStore::get_end(std::string_view key, std::span<std::byte> out,
-                                                const std::stop_token& stop) const {
+                                                const std::stop_token& stop, ObjectVersion* version) const {
   check_key(key);
-  return objects_->get(key, out, true, stop);
+  return objects_->get(key, out, true, stop, version);
 }
 bool HttpStore::get_ranges(std::string_view key, std::span<const ObjectRange> ranges,
-                           const std::stop_token& stop) const {
+                           const std::stop_token& stop, ObjectVersion* version) const {
   check_key(key);
-  return objects_->get_ranges(key, ranges, stop);
+  return objects_->get_ranges(key, ranges, stop, version);
 }
 
 }  // namespace weir

@@ -29,9 +29,9 @@ class LatencyStore::Writer : public ObjectWriter {
   void patch(std::uint64_t offset, std::span<const std::byte> bytes) override {
     writer_->patch(offset, bytes);
   }
-  void commit() override {
+  ObjectVersion commit() override {
     store_.wait(collected_);
-    writer_->commit();
+    return writer_->commit();
   }
 
  private:
@@ -89,20 +89,21 @@ std::optional<std::uint64_t> LatencyStore::size(std::string_view key, const std:
   return store_->size(key, stop);
 }
 std::optional<std::uint64_t> LatencyStore::get(std::string_view key, std::span<std::byte> out,
-                                               const std::stop_token& stop) const {
-  const std::optional<std::uint64_t> size = store_->get(key, out, stop);
+                                               const std::stop_token& stop, ObjectVersion* version) const {
+  const std::optional<std::uint64_t> size = store_->get(key, out, stop, version);
   wait(std::min<std::uint64_t>(size.value_or(0), out.size()), stop);
   return size;
 }
 std::optional<std::uint64_t> LatencyStore::get_end(std::string_view key, std::span<std::byte> out,
-                                                   const std::stop_token& stop) const {
-  const std::optional<std::uint64_t> size = store_->get_end(key, out, stop);
+                                                   const std::stop_token& stop,
+                                                   ObjectVersion* version) const {
+  const std::optional<std::uint64_t> size = store_->get_end(key, out, stop, version);
   wait(std::min<std::uint64_t>(size.value_or(0), out.size()), stop);
   return size;
 }
 bool LatencyStore::get_ranges(std::string_view key, std::span<const ObjectRange> ranges,
-                              const std::stop_token& stop) const {
-  const bool is_there = store_->get_ranges(key, ranges, stop);
+                              const std::stop_token& stop, ObjectVersion* version) const {
+  const bool is_there = store_->get_ranges(key, ranges, stop, version);
   std::vector<std::uint64_t> bytes;
   for (const ObjectRange& range : ranges) bytes.push_back(is_there ? range.out.size() : 0);
   wait(bytes, stop);
@@ -120,9 +121,9 @@ void LatencyStore::put_range(std::string_view key, std::uint64_t offset,
   wait(bytes.size());
   store_->put_range(key, offset, bytes);
 }
-void LatencyStore::sync(std::string_view key) const {
+ObjectVersion LatencyStore::sync(std::string_view key) const {
   wait(std::uint64_t{0});
-  store_->sync(key);
+  return store_->sync(key);
 }
 void LatencyStore::erase(std::string_view key) const {
   wait(std::uint64_t{0});

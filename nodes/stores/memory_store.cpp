@@ -21,7 +21,7 @@ void copy_bytes(std::span<const std::byte> from, std::span<std::byte> to) {
 class MemoryStore::Writer : public ObjectWriter {
  public:
   Writer(const MemoryStore& store, std::string key)
-      : store_(store), key_(std::move(key)), old_(store.find(key_)) {}
+      : store_(store), key_(std::move(key)), old_(store.find(key_).bytes) {}
 
   void append(std::span<const std::byte> bytes) override {
     bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
@@ -38,12 +38,12 @@ class MemoryStore::Writer : public ObjectWriter {
       throw store_.failure("change", key_, fmt::format("only {} bytes were appended", bytes_.size()));
     copy_bytes(bytes, std::span(bytes_).subspan(offset));
   }
-  void commit() override { store_.replace(key_, std::move(bytes_)); }
+  ObjectVersion commit() override { return store_.replace(key_, std::move(bytes_)); }
 
  private:
   const MemoryStore& store_;
   const std::string key_;
-  const Object old_;
+  const std::shared_ptr<const Bytes> old_;
   Bytes bytes_;
 };
 
@@ -75,47 +75,54 @@ MemoryStore::Object MemoryStore::find(std::string_view key) const {
   check_key(key);
   const std::shared_lock guard(mutex_);
   const auto found = objects_.find(key);
-  return found == objects_.end() ? nullptr : found->second;
+  return found == objects_.end() ? Object{} : found->second;
 }
 
 std::optional<std::uint64_t> MemoryStore::size(std::string_view key, const std::stop_token&) const {
   const Object object = find(key);
-  return object ? std::optional<std::uint64_t>(object->size()) : std::nullopt;
+  return object.bytes ? std::optional<std::uint64_t>(object.bytes->size()) : std::nullopt;
 }
 
 std::optional<std::uint64_t> MemoryStore::get(std::string_view key, std::span<std::byte> out,
-                                              const std::stop_token&) const {
+                                              const std::stop_token&, ObjectVersion* version) const {
   const Object object = find(key);
-  if (!object) return std::nullopt;
-  copy_bytes(std::span(*object).first(std::min(object->size(), out.size())), out);
-  return object->size();
+  if (!object.bytes) return std::nullopt;
+  const Bytes& bytes = *object.bytes;
+  copy_bytes(std::span(bytes).first(std::min(bytes.size(), out.size())), out);
+  if (version != nullptr) *version = {{object.version}};
+  return bytes.size();
 }
 
 std::optional<std::uint64_t> MemoryStore::get_end(std::string_view key, std::span<std::byte> out,
-                                                  const std::stop_token&) const {
+                                                  const std::stop_token&, ObjectVersion* version) const {
   const Object object = find(key);
-  if (!object) return std::nullopt;
-  const std::size_t some = std::min(object->size(), out.size());
-  copy_bytes(std::span(*object).last(some), out.last(some));
-  return object->size();
+  if (!object.bytes) return std::nullopt;
+  const Bytes& bytes = *object.bytes;
+  const std::size_t some = std::min(bytes.size(), out.size());
+  copy_bytes(std::span(bytes).last(some), out.last(some));
+  if (version != nullptr) *version = {{object.version}};
+  return bytes.size();
 }
 
 bool MemoryStore::get_ranges(std::string_view key, std::span<const ObjectRange> ranges,
-                             const std::stop_token&) const {
+                             const std::stop_token&, ObjectVersion* version) const {
   const Object object = find(key);
-  if (!object) return false;
+  if (!object.bytes) return false;
+  const Bytes& bytes = *object.bytes;
   for (const ObjectRange& range : ranges) {
-    if (range.offset > object->size() || range.out.size() > object->size() - range.offset)
-      throw failure("read", key, fmt::format("it ends at byte {}", object->size()));
-    copy_bytes(std::span(*object).subspan(range.offset, range.out.size()), range.out);
+    if (range.offset > bytes.size() || range.out.size() > bytes.size() - range.offset)
+      throw failure("read", key, fmt::format("it ends at byte {}", bytes.size()));
+    copy_bytes(std::span(bytes).subspan(range.offset, range.out.size()), range.out);
   }
+  if (version != nullptr) *version = {{object.version}};
   return true;
 }
 
-void MemoryStore::replace(std::string_view key, Bytes bytes) const {
+ObjectVersion MemoryStore::replace(std::string_view key, Bytes bytes) const {
   auto object = std::make_shared<Bytes>(std::move(bytes));
   const std::unique_lock guard(mutex_);
-  objects_.insert_or_assign(std::string(key), std::move(object));
+  objects_.insert_or_assign(std::string(key), Object{std::move(object), ++versions_});
+  return {{versions_}};
 }
 
 void MemoryStore::put(std::string_view key, std::span<const std::byte> bytes) const {
@@ -133,19 +140,22 @@ void MemoryStore::put_range(std::string_view key, std::uint64_t offset,
   const std::unique_lock guard(mutex_);
   const auto found = objects_.find(key);
   if (found == objects_.end()) throw failure("change", key, "there is no such object");
-  Object& object = found->second;
+  std::shared_ptr<Bytes>& object = found->second.bytes;
   if (offset > object->max_size() || bytes.size() > object->max_size() - offset)
     throw failure("change", key, "no memory holds that many bytes");
   // Whoever reads it just now, or has a writer, keeps what was. Nobody gets another hold of it while the mutex is ours.
   if (object.use_count() > 1) object = std::make_shared<Bytes>(*object);
   // use_count is no synchronisation. Letting go of a hold is: with those that let go before us.
-  Object(object).reset();
+  std::shared_ptr<Bytes>(object).reset();
   if (offset + bytes.size() > object->size()) object->resize(offset + bytes.size());
   copy_bytes(bytes, std::span(*object).subspan(offset));
+  found->second.version = ++versions_;
 }
 
-void MemoryStore::sync(std::string_view key) const {
-  if (!find(key)) throw failure("sync", key, "there is no such object");
+ObjectVersion MemoryStore::sync(std::string_view key) const {
+  const Object object = find(key);
+  if (!object.bytes) throw failure("sync", key, "there is no such object");
+  return {{object.version}};
 }
 
 void MemoryStore::erase(std::string_view key) const {
@@ -172,7 +182,7 @@ void MemoryStore::list_objects(const ListRequest& request,
       const auto next = is_first ? objects_.lower_bound(keys.start()) : objects_.upper_bound(last);
       if (next == objects_.end() || !next->first.starts_with(keys.below())) return;
       last = next->first;
-      bytes = next->second->size();
+      bytes = next->second.bytes->size();
     }
     if (keys.is_wanted(last) && !each(keys.object(last, bytes))) return;
   }
@@ -182,7 +192,7 @@ std::uint64_t MemoryStore::standing_bytes() const {
   const std::shared_lock guard(mutex_);
   std::uint64_t bytes = sizeof *this;
   // 160: a node of the map, the object with its counts, and what malloc adds, with libstdc++.
-  for (const auto& [key, object] : objects_) bytes += 160 + key.capacity() + object->capacity();
+  for (const auto& [key, object] : objects_) bytes += 160 + key.capacity() + object.bytes->capacity();
   return bytes;
 }
 

@@ -22,19 +22,22 @@ class MemoryStore : public Store {
   StoreAbilities abilities() const override;
   std::optional<std::uint64_t> size(std::string_view key, const std::stop_token& stop = {}) const override;
   std::optional<std::uint64_t> get(std::string_view key, std::span<std::byte> out,
-                                   const std::stop_token& stop = {}) const override;
+                                   const std::stop_token& stop = {},
+                                   ObjectVersion* version = nullptr) const override;
   std::optional<std::uint64_t> get_end(std::string_view key, std::span<std::byte> out,
-                                       const std::stop_token& stop = {}) const override;
-  bool get_ranges(std::string_view key, std::span<const ObjectRange> ranges,
-                  const std::stop_token& stop = {}) const override;
+                                       const std::stop_token& stop = {},
+                                       ObjectVersion* version = nullptr) const override;
+  bool get_ranges(std::string_view key, std::span<const ObjectRange> ranges, const std::stop_token& stop = {},
+                  ObjectVersion* version = nullptr) const override;
   void put(std::string_view key, std::span<const std::byte> bytes) const override;
   std::unique_ptr<ObjectWriter> writer(std::string_view key) const override;
   void put_range(std::string_view key, std::uint64_t offset, std::span<const std::byte> bytes) const override;
-  void sync(std::string_view key) const override;
+  ObjectVersion sync(std::string_view key) const override;
   void erase(std::string_view key) const override;
   std::unique_ptr<ObjectLock> lock(std::string_view key, const std::stop_token& stop = {}) const override;
   void list_objects(const ListRequest& request, const std::function<bool(const StoredObject&)>& each,
                     const std::stop_token& stop = {}) const override;
+  bool is_in_memory() const override { return true; }
   std::uint64_t gap_bytes() const override { return 0; }
   std::uint64_t standing_bytes() const override;  ///< of all objects, as they are now
 
@@ -42,13 +45,17 @@ class MemoryStore : public Store {
   class Writer;
   class Lock;
   using Bytes = std::vector<std::byte>;
-  using Object = std::shared_ptr<Bytes>;
+  struct Object {
+    std::shared_ptr<Bytes> bytes;  ///< nullptr: there is none
+    std::uint64_t version = 0;
+  };
 
   Object find(std::string_view key) const;
-  void replace(std::string_view key, Bytes bytes) const;
+  ObjectVersion replace(std::string_view key, Bytes bytes) const;
 
   const std::string name_;
   mutable std::shared_mutex mutex_;
+  mutable std::uint64_t versions_ = 0;  ///< so far, of all objects
   mutable std::map<std::string, Object, std::less<>> objects_;
   mutable std::mutex lock_mutex_;
   mutable std::condition_variable_any unlocked_;

@@ -61,6 +61,11 @@ std::string reason_of(const HttpReply& reply) {
   return reason;
 }
 
+/// Of an object that was written; not known where the server gives it no entity tag.
+ObjectVersion version(const std::string& etag, std::uint64_t size) {
+  return etag.empty() ? ObjectVersion{} : HttpObjects::version(etag, "", size);
+}
+
 }  // namespace
 
 S3Store::S3Store(const std::string& url, const S3Options& options) : name_(url), options_(options) {
@@ -193,28 +198,33 @@ std::optional<std::uint64_t> S3Store::size(std::string_view key, const std::stop
   return objects_->get(key, {}, false, stop);
 }
 std::optional<std::uint64_t> S3Store::get(std::string_view key, std::span<std::byte> out,
-                                          const std::stop_token& stop) const {
-  return objects_->get(key, out, false, stop);
+                                          const std::stop_token& stop, ObjectVersion* version) const {
+  return objects_->get(key, out, false, stop, version);
 }
 std::optional<std::uint64_t> S3Store::get_end(std::string_view key, std::span<std::byte> out,
-                                              const std::stop_token& stop) const {
-  return objects_->get(key, out, true, stop);
+                                              const std::stop_token& stop, ObjectVersion* version) const {
+  return objects_->get(key, out, true, stop, version);
 }
 bool S3Store::get_ranges(std::string_view key, std::span<const ObjectRange> ranges,
-                         const std::stop_token& stop) const {
+                         const std::stop_token& stop, ObjectVersion* version) const {
   check_key(key);
-  return objects_->get_ranges(key, ranges, stop);
+  return objects_->get_ranges(key, ranges, stop, version);
 }
 
 void S3Store::put(std::string_view key, std::span<const std::byte> bytes) const {
-  const std::string object = object_name(key);
   if (bytes.size() > largest_put) {
     const std::unique_ptr<ObjectWriter> parts = writer(key);
     parts->append(bytes);
-    return parts->commit();
+    parts->commit();
+  } else {
+    put_object(key, bytes);
   }
-  const HttpReply reply = send("write", key, request(HttpMethod::put, object, {}, bytes));
+}
+
+ObjectVersion S3Store::put_object(std::string_view key, std::span<const std::byte> bytes) const {
+  const HttpReply reply = send("write", key, request(HttpMethod::put, object_name(key), {}, bytes));
   if (reply.status == 404) throw failure("write", key, reason_of(reply));
+  return version(reply.etag, bytes.size());
 }
 
 void S3Store::erase(std::string_view key) const {
@@ -279,8 +289,8 @@ class S3Store::Writer : public ObjectWriter {
     throw store_.unable("change", key_, &StoreAbilities::patch);
   }
 
-  void commit() override {
-    if (upload_.empty()) return store_.put(key_, part_);
+  ObjectVersion commit() override {
+    if (upload_.empty()) return store_.put_object(key_, part_);
     if (!part_.empty()) send_part();
     std::string xml = "<CompleteMultipartUpload>";
     for (std::size_t i = 0; i < tags_.size(); ++i)
@@ -289,10 +299,12 @@ class S3Store::Writer : public ObjectWriter {
     const HttpReply reply = send(HttpMethod::post, {{"uploadId", upload_}}, std::as_bytes(std::span(xml)));
     // Amazon begins the answer before it knows how it ends: an error can have status 200.
     pugi::xml_document document;
-    if (!document.load_buffer(reply.text.data(), reply.text.size()) ||
-        !document.child("CompleteMultipartUploadResult"))
-      throw store_.failure("write", key_, reason_of(reply));
+    pugi::xml_node done;
+    if (document.load_buffer(reply.text.data(), reply.text.size()))
+      done = document.child("CompleteMultipartUploadResult");
+    if (!done) throw store_.failure("write", key_, reason_of(reply));
     upload_.clear();
+    return version(done.child_value("ETag"), size_);
   }
 
  private:
@@ -441,15 +453,16 @@ S3Store::~S3Store() = default;
 std::optional<std::uint64_t> S3Store::size(std::string_view, const std::stop_token&) const {
   return {};
 }
-std::optional<std::uint64_t> S3Store::get(std::string_view, std::span<std::byte>,
-                                          const std::stop_token&) const {
+std::optional<std::uint64_t> S3Store::get(std::string_view, std::span<std::byte>, const std::stop_token&,
+                                          ObjectVersion*) const {
   return {};
 }
-std::optional<std::uint64_t> S3Store::get_end(std::string_view, std::span<std::byte>,
-                                              const std::stop_token&) const {
+std::optional<std::uint64_t> S3Store::get_end(std::string_view, std::span<std::byte>, const std::stop_token&,
+                                              ObjectVersion*) const {
   return {};
 }
-bool S3Store::get_ranges(std::string_view, std::span<const ObjectRange>, const std::stop_token&) const {
+bool S3Store::get_ranges(std::string_view, std::span<const ObjectRange>, const std::stop_token&,
+                         ObjectVersion*) const {
   return false;
 }
 void S3Store::put(std::string_view, std::span<const std::byte>) const {}

@@ -59,7 +59,7 @@ std::unique_ptr<ObjectWriter> Store::writer(std::string_view key) const {
 void Store::put_range(std::string_view key, std::uint64_t, std::span<const std::byte>) const {
   throw unable("change", key, &StoreAbilities::put_range);
 }
-void Store::sync(std::string_view key) const {
+ObjectVersion Store::sync(std::string_view key) const {
   throw unable("sync", key, &StoreAbilities::put_range);
 }
 void Store::erase(std::string_view key) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -36,6 +37,15 @@ struct ObjectRange {
   std::span<std::byte> out;
 };
 
+/// Tells what an object is at one time from what it was before and will be after it was replaced or changed: two reads that give the
+/// same one read the same bytes. What it is made of is the store's; a folder's clock ticks every 4 ms, and of one file that
+/// is changed in place twice within a tick it tells nothing.
+struct ObjectVersion {
+  std::array<std::uint64_t, 3> words{};
+  bool is_known() const { return *this != ObjectVersion{}; }  ///< else the store does not tell
+  bool operator==(const ObjectVersion&) const = default;
+};
+
 /// An object being written, that appears whole or not at all: readers see the old one, or nothing, until commit. Destroying it
 /// without commit leaves all as it was. One thread at a time.
 class ObjectWriter {
@@ -52,8 +62,8 @@ class ObjectWriter {
   virtual std::uint64_t size() const = 0;  ///< appended so far
   /// Changes bytes that were appended: what lies at the front of an object and is known last. Needs StoreAbilities::patch.
   virtual void patch(std::uint64_t offset, std::span<const std::byte> bytes) = 0;
-  /// Durable when it returns, and seen by readers. Once, as the last call.
-  virtual void commit() = 0;
+  /// Durable when it returns, and seen by readers, who are given this version of it. Once, as the last call.
+  virtual ObjectVersion commit() = 0;
 };
 
 /// What is wanted of a listing.
@@ -96,22 +106,25 @@ class Store {
 
   // Reading ----------------------------------------------------------------------------------------------------------
   // Nothing (false) where there is no such key; an Error where it cannot be told or read. A stop ends a remote wait with a
-  // cancelled Error.
+  // cancelled Error. All bytes of one call are of one version of the object, unless it is changed in place; `version` (which
+  // may be nullptr) is set to it by stores that know it, at no cost, and else left alone.
 
   /// Bytes of the object.
   virtual std::optional<std::uint64_t> size(std::string_view key, const std::stop_token& stop = {}) const = 0;
   /// Fills `out` with the object's first bytes, as many as there are or fit, and returns the size of the whole object, which
   /// may be larger than `out`: one request.
   virtual std::optional<std::uint64_t> get(std::string_view key, std::span<std::byte> out,
-                                           const std::stop_token& stop = {}) const = 0;
+                                           const std::stop_token& stop = {},
+                                           ObjectVersion* version = nullptr) const = 0;
   /// Fills the end of `out` with the object's last bytes (`out` is right-aligned to its end) and returns the size of the whole
   /// object; where it is smaller than `out`, the front of `out` is left alone: one request.
   virtual std::optional<std::uint64_t> get_end(std::string_view key, std::span<std::byte> out,
-                                               const std::stop_token& stop = {}) const = 0;
+                                               const std::stop_token& stop = {},
+                                               ObjectVersion* version = nullptr) const = 0;
   /// Fills all ranges; an Error where one reaches beyond the object's end. Asked for at once where that is faster, each range
   /// as it is: who wants neighbours merged does so before.
   virtual bool get_ranges(std::string_view key, std::span<const ObjectRange> ranges,
-                          const std::stop_token& stop = {}) const = 0;
+                          const std::stop_token& stop = {}, ObjectVersion* version = nullptr) const = 0;
 
   // Writing: an Error where abilities() does not say so, which is what these do unless overridden -----------------------
 
@@ -120,7 +133,7 @@ class Store {
   virtual std::unique_ptr<ObjectWriter> writer(std::string_view key) const;
   /// Changes bytes in place, or grows the object (by zeros where there is a gap): an Error where there is none; neither whole-or-absent nor durable before sync(key).
   virtual void put_range(std::string_view key, std::uint64_t offset, std::span<const std::byte> bytes) const;
-  virtual void sync(std::string_view key) const;
+  virtual ObjectVersion sync(std::string_view key) const;  ///< the version that it has then
   /// Nothing happens where there is no such key.
   virtual void erase(std::string_view key) const;
   /// Waits until no other holder is left; a stop ends the waiting (requested before: one try). A dead holder holds nothing.
@@ -143,6 +156,8 @@ class Store {
   // Cost -------------------------------------------------------------------------------------------------------------
   /// Requests that are worth having in flight at once; 0 where reading costs no request (local, memory).
   virtual unsigned requests_at_once() const { return 0; }
+  /// Whether its objects lie in memory: no call but lock waits for anything, so a compute thread may make them itself.
+  virtual bool is_in_memory() const { return false; }
   /// Bytes that are cheaper to read along than to ask for in a request of their own: ranges nearer than this are merged.
   virtual std::uint64_t gap_bytes() const { return 4096; }
   /// Counts requests; nullptr where there are none.

@@ -191,7 +191,7 @@ std::optional<std::uint64_t> ZipStore::size(std::string_view key, const std::sto
 }
 
 std::optional<std::uint64_t> ZipStore::get(std::string_view key, std::span<std::byte> out,
-                                           const std::stop_token& stop) const {
+                                           const std::stop_token& stop, ObjectVersion*) const {
   const Entry* entry = find(key);
   if (entry == nullptr) return std::nullopt;
   const ObjectRange range{0, out.first(std::min<std::uint64_t>(entry->size, out.size()))};
@@ -200,7 +200,7 @@ std::optional<std::uint64_t> ZipStore::get(std::string_view key, std::span<std::
 }
 
 std::optional<std::uint64_t> ZipStore::get_end(std::string_view key, std::span<std::byte> out,
-                                               const std::stop_token& stop) const {
+                                               const std::stop_token& stop, ObjectVersion*) const {
   const Entry* entry = find(key);
   if (entry == nullptr) return std::nullopt;
   const std::size_t some = std::min<std::uint64_t>(entry->size, out.size());
@@ -210,7 +210,7 @@ std::optional<std::uint64_t> ZipStore::get_end(std::string_view key, std::span<s
 }
 
 bool ZipStore::get_ranges(std::string_view key, std::span<const ObjectRange> ranges,
-                          const std::stop_token& stop) const {
+                          const std::stop_token& stop, ObjectVersion*) const {
   const Entry* entry = find(key);
   if (entry == nullptr) return false;
   read(key, *entry, ranges, stop);
@@ -327,15 +327,16 @@ ZipStore::~ZipStore() = default;
 std::optional<std::uint64_t> ZipStore::size(std::string_view, const std::stop_token&) const {
   return {};
 }
-std::optional<std::uint64_t> ZipStore::get(std::string_view, std::span<std::byte>,
-                                           const std::stop_token&) const {
+std::optional<std::uint64_t> ZipStore::get(std::string_view, std::span<std::byte>, const std::stop_token&,
+                                           ObjectVersion*) const {
   return {};
 }
-std::optional<std::uint64_t> ZipStore::get_end(std::string_view, std::span<std::byte>,
-                                               const std::stop_token&) const {
+std::optional<std::uint64_t> ZipStore::get_end(std::string_view, std::span<std::byte>, const std::stop_token&,
+                                               ObjectVersion*) const {
   return {};
 }
-bool ZipStore::get_ranges(std::string_view, std::span<const ObjectRange>, const std::stop_token&) const {
+bool ZipStore::get_ranges(std::string_view, std::span<const ObjectRange>, const std::stop_token&,
+                          ObjectVersion*) const {
   return false;
 }
 void ZipStore::list_objects(const ListRequest&, const std::function<bool(const StoredObject&)>&,

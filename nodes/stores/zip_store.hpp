@@ -26,11 +26,13 @@ class ZipStore : public Store {
   StoreAbilities abilities() const override { return {.list = true}; }
   std::optional<std::uint64_t> size(std::string_view key, const std::stop_token& stop = {}) const override;
   std::optional<std::uint64_t> get(std::string_view key, std::span<std::byte> out,
-                                   const std::stop_token& stop = {}) const override;
+                                   const std::stop_token& stop = {},
+                                   ObjectVersion* version = nullptr) const override;
   std::optional<std::uint64_t> get_end(std::string_view key, std::span<std::byte> out,
-                                       const std::stop_token& stop = {}) const override;
-  bool get_ranges(std::string_view key, std::span<const ObjectRange> ranges,
-                  const std::stop_token& stop = {}) const override;
+                                       const std::stop_token& stop = {},
+                                       ObjectVersion* version = nullptr) const override;
+  bool get_ranges(std::string_view key, std::span<const ObjectRange> ranges, const std::stop_token& stop = {},
+                  ObjectVersion* version = nullptr) const override;
   void list_objects(const ListRequest& request, const std::function<bool(const StoredObject&)>& each,
                     const std::stop_token& stop = {}) const override;
   unsigned requests_at_once() const override;

@@ -69,6 +69,18 @@ bool is_old_lzw(const TiffSource& source) {
 
 }  // namespace
 
+std::string why_not_taken_out(const TiffSource& source) {
+  const RasterInfo& info = source.info();
+  const TiffLayout& stored = source.layout();
+  if (!stored.samples.is_plain()) return "its samples are not stored as memory has them";
+  if (stored.is_bit_reversed) return "its bits are in the other order";
+  if (stored.is_swapped && bytes_of(component_of(info.type)) > 1) return "it is big-endian";
+  if (!stored.byte_counts) return "it has no byte counts";
+  if (source.file().is_remote()) return "it is remote, and its requests are planned chunk by chunk";
+  if (info.has_mask) return "it has a mask";
+  return "";
+}
+
 std::string why_not_copied(const TiffSource& source, const GeotiffOptions& options) {
   const RasterInfo& info = source.info();
   const TiffLayout& stored = source.layout();
@@ -94,12 +106,7 @@ std::string why_not_copied(const TiffSource& source, const GeotiffOptions& optio
   if (info.samples > 1 && wanted.planar_separate != (stored.planes > 1))
     return fmt::format("its samples are {}, and the other is wanted",
                        stored.planes > 1 ? "in planes" : "interleaved");
-  if (!stored.samples.is_plain()) return "its samples are not stored as memory has them";
-  if (stored.is_bit_reversed) return "its bits are in the other order";
-  if (stored.is_swapped && bytes_of(component_of(info.type)) > 1) return "it is big-endian";
-  if (!stored.byte_counts) return "it has no byte counts";
-  if (source.file().is_remote()) return "it is remote, and its requests are planned chunk by chunk";
-  if (info.has_mask) return "it has a mask";
+  if (std::string reason = why_not_taken_out(source); !reason.empty()) return reason;
   if (options.statistics) return "statistics are measured of pixels";
   if (options.sparse) return "empty tiles are to be left out, which are told by their pixels";
   if (wanted.info.nodata != info.nodata) return "another nodata value is wanted";
@@ -135,6 +142,7 @@ TileCopy::TileCopy(std::shared_ptr<const TiffSource> source, std::uint64_t run_b
     }
     largest_tile_ = std::max(largest_tile_, bytes);
     all_bytes_ += bytes;
+    stored_ += bytes > 0 ? 1 : 0;
     ++done;
   });
   for (std::size_t i = 0; i < lengths.size(); ++i) {

@@ -16,6 +16,8 @@ namespace weir {
 /// decoded and encoded again. Empty where they can: same codec, predictor, shape, samples and nodata value, little-endian,
 /// and nothing asked for that looks at pixels. One read of the file at most (old LZW is told by its first bytes).
 std::string why_not_copied(const TiffSource& source, const GeotiffOptions& options);
+/// The part of it that lies in the file alone: why its stored tiles mean nothing outside of it, whatever they are wanted for.
+std::string why_not_taken_out(const TiffSource& source);
 
 /// A run of stored tiles, in the order of the file that is written (see EncodedTiles).
 struct TileCopyRequest {
@@ -40,6 +42,7 @@ class TileCopy {
   std::uint64_t run_bytes() const { return run_bytes_; }  ///< charge of the largest run
   std::uint64_t largest_tile() const { return largest_tile_; }
   std::uint64_t all_bytes() const { return all_bytes_; }  ///< of all tiles together
+  std::uint64_t stored_tiles() const { return stored_; }  ///< that are not sparse
   const TiffSource& source() const { return *source_; }
 
   /// For the I/O lane. Throws Error naming the tile whose place in the file is impossible.
@@ -51,7 +54,7 @@ class TileCopy {
 
   std::shared_ptr<const TiffSource> source_;
   TiffPieces pieces_;
-  std::uint64_t tiles_ = 0, run_tiles_ = 1, run_bytes_ = 0, largest_tile_ = 0, all_bytes_ = 0;
+  std::uint64_t tiles_ = 0, run_tiles_ = 1, run_bytes_ = 0, largest_tile_ = 0, all_bytes_ = 0, stored_ = 0;
 };
 
 /// How a copy is stored: the layout that the options ask for, with the real bytes of the tiles.

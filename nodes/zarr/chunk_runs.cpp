@@ -104,6 +104,28 @@ std::ptrdiff_t ChunkPart::offset(std::span<const std::ptrdiff_t> strides) const 
   return offset;
 }
 
+ZarrSelection all_of(const ZarrLayout& layout) {
+  ZarrSelection selection;
+  for (const std::uint64_t extent : layout.shape()) selection.push_back({0, extent, 1});
+  return selection;
+}
+
+std::vector<std::ptrdiff_t> packed_strides(const ZarrSelection& selection, std::uint64_t element_bytes) {
+  std::vector<std::ptrdiff_t> strides(selection.size());
+  auto stride = static_cast<std::ptrdiff_t>(element_bytes);
+  for (std::size_t axis = selection.size(); axis-- > 0;) {
+    strides[axis] = stride;
+    stride *= static_cast<std::ptrdiff_t>(selection[axis].count);
+  }
+  return strides;
+}
+
+std::uint64_t packed_bytes(const ZarrSelection& selection, std::uint64_t element_bytes) {
+  std::uint64_t bytes = element_bytes;
+  for (const ZarrAxis& axis : selection) bytes *= axis.count;
+  return bytes;
+}
+
 void check(const ZarrSelection& selection, const std::vector<std::uint64_t>& shape, const std::string& name) {
   const auto refuse = [&](const std::string& reason) { throw Error::usage("select from", name, reason); };
   if (selection.size() != shape.size())

@@ -56,6 +56,13 @@ struct ChunkPart {
 };
 ChunkPart part_of(const ZarrLayout& layout, const ZarrSelection& selection, const ZarrIndex& chunk);
 
+/// All axes of an array.
+ZarrSelection all_of(const ZarrLayout& layout);
+
+/// Row-major strides of packed memory for a selection, and all of its bytes.
+std::vector<std::ptrdiff_t> packed_strides(const ZarrSelection& selection, std::uint64_t element_bytes);
+std::uint64_t packed_bytes(const ZarrSelection& selection, std::uint64_t element_bytes);
+
 /// Throws a usage Error where a selection does not lie in the array, or has no element.
 void check(const ZarrSelection& selection, const std::vector<std::uint64_t>& shape, const std::string& name);
 

@@ -10,12 +10,6 @@ namespace {
 /// Chunks whose places are held at a time.
 constexpr std::uint64_t chunks_at_once = 1024;
 
-ZarrSelection all_of(const ZarrLayout& layout) {
-  ZarrSelection selection;
-  for (const std::uint64_t extent : layout.shape()) selection.push_back({0, extent, 1});
-  return selection;
-}
-
 }  // namespace
 
 CompactShard::CompactShard(std::shared_ptr<const ZarrArray> array, ShardOrder order,

@@ -1,6 +1,7 @@
 // gzip (https://zarr-specs.readthedocs.io/en/latest/v3/codecs/gzip/) and numcodecs' zlib. Made by the engine that GeoTIFF's deflate takes
-// too: libdeflate where it is built in, else zlib (or ISA-L, where no level is given). The bytes depend on it, the header of gzip does not: no
-// time, no name, system 255. Decoding takes any number of gzip members, and zeros behind them, as gzip(1) does.
+// too: libdeflate where it is built in, else zlib (or ISA-L, where no level is given). Level 1, which asks for speed, is ISA-L's level 2
+// where that is built in: 363 MB/s at 52.3 % of terrain in uint16, where zlib's level 1 has 93 at 53.0, libdeflate's 226 at 50.4. The bytes
+// depend on all that, the header of gzip does not: no time, no name, system 255. Decoding takes any number of gzip members, and zeros behind them, as gzip(1) does.
 #define ZLIB_CONST  // zlib only reads its input, and says so when asked
 #include <fmt/format.h>
 #include <zlib.h>
@@ -168,6 +169,11 @@ class DeflateStage : public Stage {
     deflate_.engine = deflate_engine_for(level.has_value());
     deflate_.level =
         level_of(container_name(deflate_.container), level, 0, 9, default_deflate_level(deflate_.engine));
+    constexpr std::uint64_t most = std::numeric_limits<std::uint32_t>::max();  // that ISA-L takes at once
+    if (level == 1 && raw <= most && std::ranges::count(deflate_engines(), DeflateEngine::isal) > 0) {
+      deflate_.engine = DeflateEngine::isal;
+      deflate_.level = default_deflate_level(deflate_.engine);
+    }
   }
 
   std::uint64_t max_encoded_bytes() const override { return most_compressed_bytes(raw_); }

@@ -77,7 +77,7 @@ void PatchShards::finish(const ObjectClaim& claim) {
     }
     index.object_bytes = end_ + (codec.is_at_end() ? codec.encoded_bytes() : 0);
     if (index_has_changed_) journal.change(codec.is_at_end() ? end_ : 0, codec.encode(entries_));
-    if (!journal.is_empty()) journal.commit();
+    index.version = journal.is_empty() ? claim.index->version : journal.commit();
   }
   index.entries = std::exchange(entries_, {});
   array_->indexes().replace(claim.key, std::make_shared<const ShardIndex>(std::move(index)));

@@ -38,11 +38,14 @@ std::vector<ZarrCodecSpec> codecs_of(const ZarrStorage& storage) {
     codec.id = Id::zstd;
   } else if (storage.compressor == "gzip") {
     codec.id = Id::gzip;
+  } else if (storage.compressor == "zlib") {
+    if (storage.format != 2) throw refused("zlib", "it is a codec of format 2; 3 has gzip");
+    codec.id = Id::zlib;
   } else if (storage.compressor == "blosc") {
     codec.id = Id::blosc;
     codec.compressor = "lz4";
   } else {
-    throw refused(storage.compressor, "Zarr arrays are written with none, zstd, gzip or blosc");
+    throw refused(storage.compressor, "Zarr arrays are written with none, zstd, gzip, blosc or zlib");
   }
   codecs.push_back(codec);
   return codecs;

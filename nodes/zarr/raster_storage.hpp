@@ -22,7 +22,7 @@ struct ZarrStorage {
   std::optional<std::uint64_t> shard_height = std::nullopt, shard_width = std::nullopt;
   /// Axes y, x, band with all samples of a pixel in a chunk, instead of band, y, x with one sample in a chunk. Of one sample: y, x.
   bool interleaved = false;
-  std::string compressor = "zstd";  ///< none, zstd, gzip, or blosc (lz4, with its bytes shuffled)
+  std::string compressor = "zstd";  ///< none, zstd, gzip, blosc (lz4, with its bytes shuffled), or v2's zlib
   std::optional<int> level = std::nullopt;
   std::optional<std::string> nodata = std::nullopt;  ///< in place of the source's; NaN becomes it
   /// Added to the source's, or in place of what says the same; see with_items.

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "framework/context.hpp"
 #include "framework/item.hpp"
 #include "nodes/zarr/chunk_runs.hpp"
+#include "nodes/zarr/run_sizes.hpp"
 #include "nodes/zarr/stored_chunks.hpp"
 #include "nodes/zarr/zarr_array.hpp"
 
@@ -21,7 +23,8 @@ namespace weir {
 
 /// A run that is wanted.
 struct RunRequest {
-  std::uint64_t run = 0;
+  std::uint64_t run = 0;  ///< of its unit, where a unit has several
+  std::uint64_t unit = 0;
 };
 inline std::string item_name(const RunRequest& request) {
   return "run " + std::to_string(request.run);
@@ -70,28 +73,33 @@ inline std::string item_name(const DecodedPart& part) {
 /// Gets the stored chunks of a run, as fetch_chunks does; for the I/O lane.
 class FetchRun {
  public:
-  FetchRun(std::shared_ptr<const ZarrArray> array, std::shared_ptr<const ChunkRuns> runs)
-      : array_(std::move(array)), runs_(std::move(runs)) {}
+  using ChunksOf = std::function<std::vector<ZarrIndex>(const RunRequest& request)>;
+  /// `chunks_of`: of one shard, where there are shards; as many as `sizes` say, at most.
+  FetchRun(std::shared_ptr<const ZarrArray> array, ChunksOf chunks_of, const RunSizes& sizes)
+      : array_(std::move(array)), chunks_of_(std::move(chunks_of)), sizes_(sizes) {}
   FetchedRun operator()(const RunRequest& request, const Context& context) const;
   /// Charge of the buffer of one run.
-  static std::uint64_t run_bytes(const ZarrLayout& layout, std::uint64_t chunks);
+  static std::uint64_t run_bytes(const ZarrLayout& layout, const RunSizes& sizes);
 
  private:
   std::shared_ptr<const ZarrArray> array_;
-  std::shared_ptr<const ChunkRuns> runs_;
+  ChunksOf chunks_of_;
+  RunSizes sizes_;
 };
 
 /// Cuts a run into parts of as many chunks; the parts share its bytes.
 class SplitRun {
  public:
-  explicit SplitRun(std::uint64_t chunks_per_part) : chunks_per_part_(chunks_per_part) {}
+  /// `least`: parts that leave for each run, the last ones empty where it has not so many chunks.
+  explicit SplitRun(std::uint64_t chunks_per_part, std::uint64_t least = 1)
+      : chunks_per_part_(chunks_per_part), least_(least) {}
   void operator()(const Item<FetchedRun>& run, Emit<RunPart>& emit) const;
   static std::uint64_t parts(std::uint64_t chunks, std::uint64_t chunks_per_part) {
     return chunks == 0 ? 1 : (chunks + chunks_per_part - 1) / chunks_per_part;
   }
 
  private:
-  std::uint64_t chunks_per_part_;
+  std::uint64_t chunks_per_part_, least_;
 };
 
 /// Undoes the codecs of a part's chunks. Chunks that are stored raw go on as they are.
@@ -118,6 +126,11 @@ struct ZarrTarget {
   std::byte* data = nullptr;
   std::vector<std::ptrdiff_t> strides;
 };
+
+/// Copies what a selection has of chunk `i` of a part, which it touches, to its place in memory whose first element is the selection's; fill,
+/// where there is none.
+void scatter_chunk(const ZarrArray& array, const ZarrSelection& selection, const DecodedPart& decoded,
+                   std::size_t i, std::byte* data, std::span<const std::ptrdiff_t> strides);
 
 /// Copies each chunk's part of the selection to its place; fill, where there is none. Parts do not overlap: many threads may be
 /// inside.

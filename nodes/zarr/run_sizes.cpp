@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "nodes/zarr/stored_chunks.hpp"
+
 namespace weir {
 namespace {
 
@@ -21,7 +23,8 @@ RunSizes run_sizes(const ZarrArray& array, const GraphOptions& limits, std::uint
   RunSizes sizes;
   sizes.part = std::max<std::uint64_t>(part_bytes / raw, 1);
   sizes.run = sizes.part;
-  if (at_once > 0 && layout.index()) sizes.run = std::max(sizes.run, request_bytes / raw);
+  // A chunk that is an object of its own is a request of its own: in one run they would wait for each other.
+  if (at_once > 0) sizes.run = layout.index() ? std::max(sizes.run, request_bytes / raw) : 1;
   // As many runs in flight as keep threads and requests busy; where that does not fit, smaller runs.
   const std::uint64_t wanted =
       std::min<std::uint64_t>(limits.tokens, limits.threads + std::uint64_t{2} + at_once);
@@ -31,6 +34,9 @@ RunSizes run_sizes(const ZarrArray& array, const GraphOptions& limits, std::uint
   sizes.run = std::clamp<std::uint64_t>(sizes.run, 1, std::max<std::uint64_t>(fit, 1));
   if (layout.index()) sizes.run = std::min(sizes.run, layout.chunk_count());
   sizes.part = std::min(sizes.part, sizes.run);
+  if (layout.index() && each > fixed_bytes + sizes.run * chunk_bytes)
+    sizes.gap_bytes = std::min(all_gap_bytes(layout, sizes.run, array.store().gap_bytes()),
+                               each - fixed_bytes - sizes.run * chunk_bytes);
   return sizes;
 }
 

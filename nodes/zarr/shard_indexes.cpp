@@ -29,7 +29,8 @@ std::uint64_t ShardIndexes::standing_bytes() const {
 }
 
 std::shared_ptr<const ShardIndex> ShardIndexes::parse(std::span<const std::byte> object,
-                                                      const std::string& name) const {
+                                                      const std::string& name,
+                                                      const ObjectVersion& version) const {
   const ShardIndexCodec& codec = *layout_.index();
   if (object.size() < codec.encoded_bytes())
     throw Error(
@@ -37,6 +38,7 @@ std::shared_ptr<const ShardIndex> ShardIndexes::parse(std::span<const std::byte>
         fmt::format("the object has {} bytes, and the index alone {}", object.size(), codec.encoded_bytes()));
   auto index = std::make_shared<ShardIndex>();
   index->object_bytes = object.size();
+  index->version = version;
   index->entries.resize(codec.inner_chunks());
   codec.decode(object.subspan(codec.offset(object.size()), codec.encoded_bytes()), object.size(),
                layout_.codec().max_encoded_bytes(), name, index->entries);
@@ -48,16 +50,21 @@ std::shared_ptr<const ShardIndex> ShardIndexes::read(const Store& store, const s
                                                      const std::shared_ptr<const ShardIndex>& known) const {
   const ShardIndexCodec& codec = *layout_.index();
   std::vector<std::byte> encoded(codec.encoded_bytes());
-  const std::optional<std::uint64_t> bytes =
-      codec.is_at_end() ? store.get_end(key, encoded, stop) : store.get(key, encoded, stop);
   auto index = std::make_shared<ShardIndex>();
+  const std::optional<std::uint64_t> bytes = codec.is_at_end()
+                                                 ? store.get_end(key, encoded, stop, &index->version)
+                                                 : store.get(key, encoded, stop, &index->version);
   if (!bytes) return index;
   if (*bytes < codec.encoded_bytes())
     throw Error(
         "read the index of", shown(store, key),
         fmt::format("the object has {} bytes, and the index alone {}", *bytes, codec.encoded_bytes()));
-  if (known && known->object_bytes == *bytes && codec.is_known(encoded, known->entries)) return known;
   index->object_bytes = *bytes;
+  if (known && known->object_bytes == *bytes && codec.is_known(encoded, known->entries)) {
+    if (known->version == index->version) return known;
+    index->entries = known->entries;
+    return index;
+  }
   index->entries.resize(codec.inner_chunks());
   codec.decode(encoded, *bytes, layout_.codec().max_encoded_bytes(), shown(store, key), index->entries);
   return index;
@@ -110,10 +117,7 @@ std::shared_ptr<const ShardIndex> ShardIndexes::get(const Store& store, const st
     entry->index = index;
     entry->error = error;
     // An Error is for those that wait already; the next one tries again.
-    if (const auto found = find(key); error && found != entries_.end() && *found == entry) {
-      places_.erase(key);
-      entries_.erase(found);
-    }
+    if (const auto found = find(key); error && found != entries_.end() && *found == entry) drop(found);
   }
   changed_.notify_all();
   if (error) throw Error(*error);
@@ -153,18 +157,27 @@ void ShardIndexes::put(const std::string& key, std::shared_ptr<const ShardIndex>
 void ShardIndexes::replace(const std::string& key, std::shared_ptr<const ShardIndex> index) {
   const std::lock_guard lock(mutex_);
   ++age_;
-  if (const auto found = find(key); found != entries_.end()) entries_.erase(found);
+  if (const auto found = find(key); found != entries_.end()) drop(found);
+  if (!index->version.is_known()) return;
   places_[key] = entries_.insert(entries_.end(), std::make_shared<Entry>(Entry{key, std::move(index), {}}));
   drop_old();
+}
+
+void ShardIndexes::outdate(const std::string& key, const std::shared_ptr<const ShardIndex>& index) {
+  const std::lock_guard lock(mutex_);
+  ++age_;
+  if (const auto found = find(key); found != entries_.end() && (*found)->index == index) drop(found);
+}
+
+void ShardIndexes::drop(Entries::iterator entry) {
+  places_.erase((*entry)->key);
+  entries_.erase(entry);
 }
 
 void ShardIndexes::forget(const std::string& key) {
   const std::lock_guard lock(mutex_);
   ++age_;
-  const auto found = find(key);
-  if (found == entries_.end()) return;
-  entries_.erase(found);
-  places_.erase(key);
+  if (const auto found = find(key); found != entries_.end()) drop(found);
 }
 
 }  // namespace weir

@@ -20,12 +20,14 @@ namespace weir {
 /// The index of a shard, checked.
 struct ShardIndex {
   std::uint64_t object_bytes = 0;
+  ObjectVersion version;            ///< of the object that it is of
   std::vector<ShardEntry> entries;  ///< row-major; none where the shard is not there: all fill
   bool is_there() const { return !entries.empty(); }
 };
 
 /// The shard indexes of an array that were read, as many as fit into some bytes; the least recently used go. Each is read with
-/// one request; who needs one that another thread is reading waits for it, and shares its Error. Thread-safe.
+/// one request; who needs one that another thread is reading waits for it, and shares its Error. One that is kept may be of an
+/// object that is not there any more: who reads by it compares versions. Thread-safe.
 class ShardIndexes {
  public:
   /// `layout` outlives it. `bytes`: at least two indexes are kept whatever it is.
@@ -40,11 +42,15 @@ class ShardIndexes {
   /// Keeps the index of an object that was read whole, unless one was forgotten or replaced since age() was asked, before that.
   void put(const std::string& key, std::shared_ptr<const ShardIndex> index, std::uint64_t age);
   std::uint64_t age() const;
+  /// Once an object was found to be another one than this index is of.
+  void outdate(const std::string& key, const std::shared_ptr<const ShardIndex>& index);
   /// Once an object was replaced: also those who read the index just now do not keep it, as it may be the one before.
   void forget(const std::string& key);
+  /// The same, and keeps the new index where its version is known.
   void replace(const std::string& key, std::shared_ptr<const ShardIndex> index);
   /// From the bytes of a whole object.
-  std::shared_ptr<const ShardIndex> parse(std::span<const std::byte> object, const std::string& name) const;
+  std::shared_ptr<const ShardIndex> parse(std::span<const std::byte> object, const std::string& name,
+                                          const ObjectVersion& version = {}) const;
 
   std::uint64_t standing_bytes() const;  ///< of those kept; and what reading one takes
 
@@ -59,6 +65,7 @@ class ShardIndexes {
                                          const std::stop_token& stop,
                                          const std::shared_ptr<const ShardIndex>& known = nullptr) const;
   Entries::iterator find(const std::string& key);
+  void drop(Entries::iterator entry);
   void drop_old();
 
   const ZarrLayout& layout_;

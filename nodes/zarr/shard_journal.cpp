@@ -169,7 +169,7 @@ void ShardJournal::change(std::uint64_t where, std::span<const std::byte> bytes)
   ++changes_;
 }
 
-void ShardJournal::commit() {
+ObjectVersion ShardJournal::commit() {
   write(no_change);
   write(changes_);
   const std::array<std::byte, 8> sum = bytes_of(sum_);
@@ -186,8 +186,9 @@ void ShardJournal::commit() {
     store_.get(key_, held_);
   }
   read_through(Reader(store_, key_, held_, size, {}), held_.size(), shard_, &store_);
-  store_.sync(shard_);
+  const ObjectVersion version = store_.sync(shard_);
   store_.erase(key_);
+  return version;
 }
 
 bool replay_journal(const Store& store, const std::string& path, const std::string& shard,

@@ -42,8 +42,8 @@ class ShardJournal {
   void change(std::uint64_t where, std::span<const std::byte> bytes);
   bool is_empty() const { return changes_ == 0; }
   /// Makes the journal durable, then does the changes, then erases it. After an Error the shard is as it was, or the journal is
-  /// there.
-  void commit();
+  /// there. The version of the shard then.
+  ObjectVersion commit();
 
  private:
   void write(std::span<const std::byte> bytes);

@@ -100,9 +100,7 @@ std::shared_ptr<ObjectClaim> ClaimRun::claim(const ZarrIndex& object, const std:
   const Store& store = array_->store();
   if (can_patch(store) && replay_journal(store, array_->path(), claim->key, stop))
     array_->indexes().forget(claim->key);
-  if (!runs_->overwrites(object))
-    claim->index = with_locks_ ? array_->indexes().renew(store, claim->key, stop)
-                               : array_->indexes().get(store, claim->key, stop);
+  if (!runs_->overwrites(object)) claim->index = array_->indexes().renew(store, claim->key, stop);
   return claim;
 }
 
@@ -165,9 +163,10 @@ ExistingRun FetchExisting::operator()(ClaimedRun&& run, const Context& context) 
       ranges.push_back({claim.index->entries[layout.number_in_object(chunks[i])].offset,
                         existing.data.span().subspan(piece.offset, piece.bytes)});
     }
-    if (!store.get_ranges(claim.key, ranges, context.stop()))
-      throw Error("read", fmt::format("{}: {}", store.name(), claim.key),
-                  "it was there when its index was read, and is not any more");
+    ObjectVersion version;
+    if (!store.get_ranges(claim.key, ranges, context.stop(), &version) || version != claim.index->version)
+      throw Error("update", fmt::format("{}: {}", store.name(), claim.key),
+                  "it was replaced since its index was read, by one who holds no lock of it");
     return existing;
   }
   std::uint64_t at = 0;
@@ -321,7 +320,7 @@ void StoreShards::finish(const ObjectClaim& claim) {
     else
       writer_->patch(0, encoded);
     index.object_bytes = writer_->size();
-    writer_->commit();
+    index.version = writer_->commit();
     writer_.reset();
   }
   index.entries = std::exchange(entries_, {});

@@ -75,7 +75,9 @@ class ZarrSource::ThreadLocal : public Local {
 };
 
 ZarrSource::ZarrSource(std::shared_ptr<const ZarrArray> array, const ZarrRasterOptions& options)
-    : array_(std::move(array)), axes_(raster_axes(array_->metadata(), options.axes, array_->name())) {
+    : array_(std::move(array)),
+      axes_(raster_axes(array_->metadata(), options.axes, array_->name())),
+      gap_bytes_(array_->store().gap_bytes()) {
   info_.height = extent(axes_.row);
   info_.width = extent(axes_.col);
   const std::uint64_t samples = axes_.band ? extent(*axes_.band) : 1;
@@ -102,6 +104,7 @@ ZarrSource::ZarrSource(const ZarrSource& whole, std::span<const std::uint32_t> s
       info_(info_of_samples(whole.info_, samples)),
       group_rows_(whole.group_rows_),
       group_cols_(whole.group_cols_),
+      gap_bytes_(whole.gap_bytes_),
       grid_(whole.grid_),
       notes_(whole.notes_) {
   std::vector<std::uint32_t> bands;
@@ -113,6 +116,13 @@ ZarrSource::ZarrSource(const ZarrSource& whole, std::span<const std::uint32_t> s
 std::shared_ptr<const ChunkSource> ZarrSource::with_samples(std::span<const std::uint32_t> samples) const {
   if (band_chunks_.size() == 1) return nullptr;
   return std::shared_ptr<const ChunkSource>(new ZarrSource(*this, samples));
+}
+
+bool ZarrSource::has_all_bands() const {
+  if (axes_.band && bands_.size() != extent(*axes_.band)) return false;
+  for (std::size_t i = 0; i < bands_.size(); ++i)
+    if (bands_[i] != i) return false;
+  return true;
 }
 
 void ZarrSource::choose_bands(std::span<const std::uint32_t> bands) {
@@ -217,7 +227,17 @@ std::uint64_t ZarrSource::data_bytes(std::uint64_t chunks_per_plane) const {
     object = next;
   }
   if (is_whole_object_) return objects * chunk_room_bytes(layout, layout.chunk_count());
-  return chunks_per_plane * band_chunks_.size() * layout.codec().max_encoded_bytes();
+  const std::uint64_t chunks = chunks_per_plane * band_chunks_.size();
+  return chunks * layout.codec().max_encoded_bytes() + objects * gap_room();
+}
+
+/// For what lies between the chunks of a group in one shard: at most half of what the chunks of the largest take themselves.
+std::uint64_t ZarrSource::gap_room() const {
+  if (is_whole_object_ || array_->store().requests_at_once() == 0) return 0;
+  const Window largest{0, 0, grid_.rows.largest(), grid_.cols.largest()};
+  const std::uint64_t chunks = chunk_count(largest) / band_chunks_.size() * most_in_object_;
+  return std::min(all_gap_bytes(*array_->layout(), chunks, gap_bytes_),
+                  chunks * array_->layout()->codec().max_encoded_bytes() / 2);
 }
 
 std::uint64_t ZarrSource::fetch_bytes() const {
@@ -296,8 +316,9 @@ Buffer ZarrSource::fetch(ChunkIndex chunk, const Context& context) const {
     while (end < chunks.size() && (!layout.index() || layout.object_of(chunks[end]) == object)) ++end;
     const std::span<StoredPiece> pieces = table.subspan(first, end - first);
     const auto room = [&](std::uint64_t bytes) { return buffer.span().subspan(used, bytes); };
+    const std::uint64_t room_bytes = (end - first) * layout.codec().max_encoded_bytes() + gap_room();
     const std::uint64_t bytes = fetch_chunks(*array_, std::span(chunks).subspan(first, end - first),
-                                             is_whole_object_, pieces, room, context.stop());
+                                             is_whole_object_, pieces, room_bytes, room, context.stop());
     for (StoredPiece& piece : pieces) piece.offset += used;
     used += bytes;
   }

@@ -43,6 +43,7 @@ class ZarrSource : public ChunkSource {
   const ChunkGrid& grid() const override { return grid_; }
   const ZarrArray& array() const { return *array_; }
   const RasterAxes& axes() const { return axes_; }
+  bool has_all_bands() const;  ///< of the array, in their order
   /// What the attributes say and a raster here cannot, a line each.
   const std::vector<std::string>& notes() const { return notes_; }
 
@@ -78,6 +79,7 @@ class ZarrSource : public ChunkSource {
   std::vector<ZarrIndex> chunks_of(const Window& window) const;
   std::uint64_t chunk_count(const Window& window) const;
   std::uint64_t data_bytes(std::uint64_t chunks_per_plane) const;
+  std::uint64_t gap_room() const;
   bool is_in_place(const Window& window, const BandChunk& bands, std::uint64_t rows,
                    std::uint64_t cols) const;
   void place(const ZarrIndex& chunk, const BandChunk& bands, std::span<const std::byte> stored, bool is_there,
@@ -91,6 +93,7 @@ class ZarrSource : public ChunkSource {
   std::uint64_t most_in_object_ = 1;               // of them, in one shard
   std::uint64_t group_rows_ = 1, group_cols_ = 1;  // chunks of the array
   bool is_whole_object_ = false;                   // a group is all of its shard
+  std::uint64_t gap_bytes_ = 0;                    // of the store, when it was planned
   ChunkGrid grid_;
   std::vector<std::string> notes_;
 };

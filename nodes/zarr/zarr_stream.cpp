@@ -16,18 +16,6 @@ constexpr std::uint64_t other_files = 64;
 /// A file and its folder.
 constexpr std::uint64_t files_of_shard = 2;
 
-/// Before the work, not in the middle of it.
-void check_open_files(const ZarrOutput& output, std::uint64_t shards) {
-  struct ::rlimit limit = {};
-  if (shards == 0 || ::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
-  if (shards * files_of_shard + other_files > limit.rlim_cur)
-    throw Error::usage(
-        "write", output.name(),
-        fmt::format("{} shards lie side by side and are open at once, and this process may have {} "
-                    "files open: make shards wider, or raise the limit (ulimit -n)",
-                    shards, limit.rlim_cur));
-}
-
 TileStream tile_stream(Graph& graph, const StreamInput& input, const ZarrStreamOptions& options) {
   const TileLayout tiles = chunk_tiles(input.info, options);
   if (tiles.planes > 1 && !options.kernels.empty())
@@ -37,6 +25,19 @@ TileStream tile_stream(Graph& graph, const StreamInput& input, const ZarrStreamO
 }
 
 }  // namespace
+
+void check_open_files(const ZarrOutput& output, std::uint64_t shards) {
+  struct ::rlimit limit = {};
+  if (shards == 0 || output.beside().empty() || ::getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+      limit.rlim_cur == RLIM_INFINITY)
+    return;
+  if (shards * files_of_shard + other_files > limit.rlim_cur)
+    throw Error::usage(
+        "write", output.name(),
+        fmt::format("{} shards lie side by side and are open at once, and this process may have {} "
+                    "files open: make shards wider, or raise the limit (ulimit -n)",
+                    shards, limit.rlim_cur));
+}
 
 ZarrStream::ZarrStream(Graph& graph, const StreamInput& input, std::shared_ptr<ZarrOutput> output,
                        const ZarrStreamOptions& options)
@@ -55,7 +56,7 @@ ZarrStream::ZarrStream(Graph& graph, const StreamInput& input, std::shared_ptr<Z
              store_standing_bytes(tiles_);
     });
   }
-  if (!tiles().output->beside().empty()) check_open_files(*tiles().output, open_shards());
+  check_open_files(*tiles().output, open_shards());
   stream_.plan_all();
 }
 

@@ -19,6 +19,9 @@ struct ZarrStreamOptions : ZarrStorage, TileStreamOptions {
   std::optional<OverviewOptions> pyramid = std::nullopt;
 };
 
+/// Throws a usage Error where so many shards of a local folder cannot be open at once: before the work, not in the middle of it.
+void check_open_files(const ZarrOutput& output, std::uint64_t shards);
+
 /// The ends of a graph that streams a raster into a new array: the source of chunk requests, and everything behind the chunks. What lies
 /// between is the caller's, as with GeotiffStream.
 ///

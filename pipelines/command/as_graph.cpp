@@ -212,8 +212,8 @@ GraphFile cog_as_graph(const InputOptions& input, const std::string& output, con
 
 GraphFile zarr_as_graph(const InputOptions& input, const ZarrConversion& conversion, const Size& chunk,
                         const CommonOptions& common) {
-  GraphFile graph =
-      graph_of(common, fmt::format("weir convert {} {}", shown_path(input.path), conversion.path));
+  GraphFile graph = graph_of(
+      common, fmt::format("weir convert {} {} --recompress", shown_path(input.path), conversion.path));
   const WriteGeotiffOptions& options = conversion.common;
   GraphNode cut = node_of("cut", "cut_tiles", "assemble");
   set(cut, "tile", fmt::format("{}x{}", chunk.height, chunk.width));

@@ -17,7 +17,7 @@ GraphFile cog_as_graph(const InputOptions& input, const std::string& output, con
                        const CommonOptions& common);
 GraphFile read_as_graph(const InputOptions& input, const std::string& output, const CommonOptions& common);
 
-/// weir convert to Zarr; `chunk` in pixels.
+/// weir convert to Zarr; `chunk` in pixels. Chunks are always encoded, as with --recompress.
 GraphFile zarr_as_graph(const InputOptions& input, const ZarrConversion& conversion, const Size& chunk,
                         const CommonOptions& common);
 

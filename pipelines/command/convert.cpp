@@ -115,7 +115,6 @@ void require_zarr_options(const ConvertOptions& options) {
                                          {"--predictor", options.predictor != "auto"},
                                          {"--bigtiff", options.bigtiff != "auto"},
                                          {"--statistics", options.statistics},
-                                         {"--recompress", options.recompress},
                                          {"--sparse", options.sparse}})
     if (is_given) throw Error::usage("use", option, "it is for TIFF files");
 }
@@ -148,16 +147,16 @@ Action add_convert(CLI::App& app, bool explain) {
   choice("--to", options->to, "geotiff, cog or zarr (default: by OUT, else geotiff)", "F",
          {"auto", "geotiff", "cog", "zarr"});
   std::vector<std::string> codecs = codec_names();
-  codecs.insert(codecs.end(), {"auto", "gzip", "blosc"});
+  codecs.insert(codecs.end(), {"auto", "gzip", "blosc", "zlib"});
   choice("--compress", options->compress,
          "none, deflate, zstd, lzw, lzma, packbits, lerc, lerc_deflate, lerc_zstd, webp or jpeg (Zarr: none, "
-         "zstd, gzip or blosc; default: deflate, Zarr: zstd)",
+         "zstd, gzip, blosc or, in format 2, zlib; default: deflate, Zarr: zstd)",
          "C", std::move(codecs));
   convert
-      ->add_option(
-          "--level", options->level,
-          "deflate 1-12, zstd and lerc_zstd 1-22, lerc_deflate 1-9, lzma, gzip and blosc 0-9 (default: the "
-          "codec's)")
+      ->add_option("--level", options->level,
+                   "deflate 1-12, zstd and lerc_zstd 1-22, lerc_deflate 1-9, lzma, gzip, zlib and blosc 0-9 "
+                   "(default: the "
+                   "codec's)")
       ->option_text("N");
   convert
       ->add_option("--quality", options->quality,
@@ -203,8 +202,9 @@ Action add_convert(CLI::App& app, bool explain) {
   options->cog.add_to(*convert);
   options->zarr.add_to(*convert);
   options->place.add_to(*convert);
-  convert->add_flag("--recompress", options->recompress,
-                    "Encode anew, also where the input's tiles fit and could pass through as they are");
+  convert->add_flag(
+      "--recompress", options->recompress,
+      "Encode anew, also where the input's tiles or chunks fit and could pass through as they are");
   options->common.add_to(*convert);
   if (!explain)
     convert->add_flag("--print-graph", options->print_graph,
@@ -266,9 +266,11 @@ Action add_convert(CLI::App& app, bool explain) {
     run.on_failure =
         files.on_failure([&](const std::string& item) { return options->input.repeat_of(*source, item); });
     std::optional<RunReport> report;
-    std::optional<std::uint64_t> passed_tiles;
+    std::optional<std::uint64_t> passed_tiles, passed_chunks;
     if (to_zarr) {
-      report = convert_to_zarr(source, zarr, run);
+      ZarrConverted converted = convert_to_zarr(source, zarr, run);
+      report = std::move(converted.report);
+      passed_chunks = converted.passed_chunks;
     } else if (is_cog) {
       CogWrite write(source, options->output, options->cog.options(write_as));
       report = carry_out(write, *options, explain, run);
@@ -282,6 +284,7 @@ Action add_convert(CLI::App& app, bool explain) {
     if (options->common.quiet) return;
     tell(*report, fmt::format("wrote {}", options->output));
     if (passed_tiles) fmt::print("  tiles passed through: {}\n", *passed_tiles);
+    if (passed_chunks) fmt::print("  chunks passed through: {}\n", *passed_chunks);
   };
 }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "framework/error.hpp"
 #ifdef WEIR_WITH_ZARR
 #include "pipelines/write_zarr_raster.hpp"
@@ -48,6 +50,7 @@ WriteZarrRasterOptions write_options(const ZarrConversion& conversion) {
   write.metadata = common.metadata;
   write.georeferencing = common.georeferencing;
   write.spool = common.spool;
+  write.pass_through = common.pass_through;
   write.overwrite = common.overwrite;
   write.graph = common.graph;
   write.concurrency = common.concurrency;
@@ -61,13 +64,16 @@ Size chunk_of(const RasterInfo& info, const ZarrConversion& conversion) {
   return {tiles.tile_height, tiles.tile_width};
 }
 
-std::optional<RunReport> convert_to_zarr(std::shared_ptr<const ChunkSource> source,
-                                         const ZarrConversion& conversion, const RunOptions& run) {
+ZarrConverted convert_to_zarr(std::shared_ptr<const ChunkSource> source, const ZarrConversion& conversion,
+                              const RunOptions& run) {
   const WriteZarrRasterOptions options = write_options(conversion);
   ZarrRasterWrite write(std::move(source), conversion.path, options);
-  if (!conversion.explain) return write.run(run);
-  fmt::print("{}", conversion.dot ? write.dot() : write.explain());
-  return std::nullopt;
+  if (conversion.explain) {
+    fmt::print("{}", conversion.dot ? write.dot() : write.explain());
+    return {};
+  }
+  RunReport report = write.run(run);
+  return {std::move(report), write.passed_chunks()};
 }
 
 #else
@@ -76,8 +82,8 @@ Size chunk_of(const RasterInfo&, const ZarrConversion&) {
   return {};
 }
 
-std::optional<RunReport> convert_to_zarr(std::shared_ptr<const ChunkSource>, const ZarrConversion& conversion,
-                                         const RunOptions&) {
+ZarrConverted convert_to_zarr(std::shared_ptr<const ChunkSource>, const ZarrConversion& conversion,
+                              const RunOptions&) {
   throw Error::usage("write", conversion.path, "this build has no Zarr: it was made without nlohmann-json");
 }
 

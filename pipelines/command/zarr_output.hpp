@@ -28,7 +28,7 @@ struct ZarrConversion {
   std::string path, compress, tile;  ///< "auto": the default
   bool interleaved = false;
   WriteGeotiffOptions
-      common;  ///< nodata, metadata, georeferencing, level, spool, overwrite, graph, concurrency
+      common;  ///< nodata, metadata, georeferencing, level, spool, pass_through, overwrite, graph, concurrency
   ZarrFlags flags;
   std::optional<OverviewOptions> pyramid;
   std::string overviews, resampling;  ///< of the pyramid, as given
@@ -36,8 +36,12 @@ struct ZarrConversion {
 };
 /// Pixels of a chunk of the array that a raster becomes.
 Size chunk_of(const RasterInfo& info, const ZarrConversion& conversion);
+struct ZarrConverted {
+  std::optional<RunReport> report;             ///< none: only explained
+  std::optional<std::uint64_t> passed_chunks;  ///< as they are stored; none: encoded
+};
 /// Plans, and either prints the plan or runs. Throws a usage Error where this build has no Zarr.
-std::optional<RunReport> convert_to_zarr(std::shared_ptr<const ChunkSource> source,
-                                         const ZarrConversion& conversion, const RunOptions& run);
+ZarrConverted convert_to_zarr(std::shared_ptr<const ChunkSource> source, const ZarrConversion& conversion,
+                              const RunOptions& run);
 
 }  // namespace weir::command

@@ -36,6 +36,17 @@ def write(folder, path, elements, slices=None, shape=None, in_place=False):
     checks.run(*words)
 
 
+def copy(folder, path, to, shard=None, format=None):
+    """Puts the stored chunks into a new array; how many there were."""
+    if format:
+        os.environ["FORMAT"] = str(format)
+    words = [TOOL, "copy", folder, path, to] + ([",".join(map(str, shard)) or "none"] if shard is not None else [])
+    try:
+        return int(checks.run(*words)[0])
+    finally:
+        os.environ.pop("FORMAT", None)
+
+
 def create(folder, path, metadata):
     file = checks.SCRATCH / "metadata.json"
     file.write_text(metadata)
