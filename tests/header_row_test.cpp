@@ -1,6 +1,9 @@
 #include <doctest/doctest.h>
 
+#include <array>
+#include <atomic>
 #include <cmath>
+#include <thread>
 
 #include "nodes/headers/lon_lat.hpp"
 #include "nodes/raster/proj_crs.hpp"
@@ -390,6 +393,26 @@ TEST_CASE("a CRS that PROJ does not know and edges off the globe are warnings") 
   const HeaderRow off = placed_row(3035, true, 1e12, 1e12, 1e9, 1e9);
   CHECK_FALSE(off.lon_lat);
   CHECK(off.warnings == Texts{"its edges reach out of what EPSG:3035 has on the globe"});
+}
+
+TEST_CASE("threads that make footprints side by side get the same ones, of more CRS than are kept") {
+  if (!has_proj()) return;
+  constexpr std::array<int, 7> codes = {3857, 3035, 32633, 3413, 2154, 5070, 32733};
+  const GeoTransform transform{500'000, 10, 0, 4'000'000, 0, -10};
+  std::vector<std::vector<double>> alone;
+  for (const int code : codes) alone.push_back(lon_lat_outline(code, transform, 30, 40).rings.at(0));
+  std::atomic<int> wrong = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t t = 0; t < 6; ++t)
+      threads.emplace_back([&, t] {
+        for (std::size_t i = 0; i < codes.size(); ++i) {
+          const std::size_t at = (i + t) % codes.size();
+          if (lon_lat_outline(codes[at], transform, 30, 40).rings.at(0) != alone[at]) ++wrong;
+        }
+      });
+  }
+  CHECK(wrong == 0);
 }
 
 TEST_CASE("GeoKeys come by their ids, text in UTF-8 and without the bar that ends it") {

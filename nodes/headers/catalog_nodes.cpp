@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "nodes/headers/lon_lat.hpp"
+
 namespace weir {
 namespace {
 
@@ -66,6 +68,7 @@ NodeOptions fetch_node(const FetchHeaders& fetch) {
 NodeOptions parse_node(const GraphOptions& limits) {
   NodeOptions options;
   options.item_bytes = RowBatch::item_bytes;
+  options.standing_bytes = lon_lat_bytes();
   options.slot_bytes = 4 * header_room(limits);  // texts in hexadecimal, before the row is made to fit
   return options;
 }

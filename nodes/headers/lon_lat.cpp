@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <thread>
 
 #ifdef WEIR_WITH_PROJ
 #include <proj.h>
@@ -46,9 +49,15 @@ struct Destroy {
 using Context = std::unique_ptr<PJ_CONTEXT, Destroy>;
 using Object = std::unique_ptr<PJ, Destroy>;
 
+/// Threads share four of these at most, so that what PROJ holds is bounded where hundreds of threads make rows now and then; a row takes
+/// 3 us of one.
+std::size_t sharers() {
+  return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 4);
+}
+
 /// To longitude and latitude from one CRS after the other. A transformation out of PROJ's database takes 1 to 60 ms to make and up to
 /// 1.3 MB; the 120 UTM zones on WGS 84, which most satellite pictures are in, need no database, 35 us and 9 KB. A point takes
-/// a third of a microsecond. For one thread.
+/// a third of a microsecond. For one thread at a time.
 class Transformations {
  public:
   Transformations() : context_(proj_context_create()) {
@@ -71,7 +80,7 @@ class Transformations {
       return kept_.front().object.get();
     }
     Object made = make(epsg);
-    constexpr std::size_t most = 8;
+    constexpr std::size_t most = 4;
     if (kept_.size() == most) kept_.pop_back();
     kept_.insert(kept_.begin(), Kept{epsg, std::move(made)});
     return kept_.front().object.get();
@@ -168,13 +177,19 @@ std::array<int, 4> parts_for(const std::vector<ModelPoint>& halves) {
 }
 
 LonLatOutline by_proj(int epsg, const std::array<ModelPoint, 5>& corners, bool clockwise) {
-  thread_local Transformations transformations;
-  LonLatOutline outline;
-  PJ* to_globe = transformations.from(epsg);
-  if (to_globe == nullptr) {
-    outline.reason = fmt::format("PROJ knows no way from EPSG:{} to longitude and latitude", epsg);
-    return outline;
-  }
+  struct Shared {
+    std::mutex mutex;
+    std::optional<Transformations> transformations;
+  };
+  static std::array<Shared, 4> all;
+  static std::atomic<std::size_t> threads = 0;
+  thread_local const std::size_t thread = threads++;
+  Shared& shared = all[thread % sharers()];
+  const std::lock_guard lock(shared.mutex);
+  if (!shared.transformations) shared.transformations.emplace();
+  PJ* to_globe = shared.transformations->from(epsg);
+  if (to_globe == nullptr)
+    return {{}, {}, fmt::format("PROJ knows no way from EPSG:{} to longitude and latitude", epsg)};
   std::vector<ModelPoint> way = way_along(corners, {2, 2, 2, 2});
   bool is_known = to_lon_lat(to_globe, way);
   if (is_known) {
@@ -205,6 +220,14 @@ LonLatOutline as_before_or_by_proj(int epsg, const std::array<ModelPoint, 5>& co
 #endif
 
 }  // namespace
+
+std::size_t lon_lat_bytes() {
+#ifdef WEIR_WITH_PROJ
+  return sharers() * (12 << 20);
+#else
+  return 0;
+#endif
+}
 
 LonLatOutline lon_lat_outline(int epsg, const GeoTransform& transform, double height, double width) {
   const std::array<ModelPoint, 5> corners = corners_of(transform, height, width);

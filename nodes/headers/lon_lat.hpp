@@ -20,11 +20,12 @@ struct LonLatOutline {
 
 /// Of a raster of these sizes in pixels, in the CRS EPSG:`epsg`, to WGS 84. The edges are densified until they are nowhere off
 /// by more than a thousandth of the outline's extent. By PROJ, which is never let into the network; without PROJ, of EPSG:4326 alone.
-/// Each thread keeps a PROJ context, its last 8 transformations and its last outline. Any thread.
+/// Up to four PROJ contexts, each with its last 4 transformations, are shared by all threads; see lon_lat_bytes(). Any thread.
 LonLatOutline lon_lat_outline(int epsg, const GeoTransform& transform, double height, double width);
 
-/// What a thread keeps of it: 4.9 MB of PROJ's database, and 9 KB to 1.3 MB of each transformation (PROJ 9.1).
-inline constexpr std::size_t lon_lat_thread_bytes = 16 << 20;
+/// What PROJ keeps of that, in the process: for each context 4.9 MB of its database, and 9 KB to 1.3 MB of each transformation (PROJ
+/// 9.1).
+std::size_t lon_lat_bytes();
 
 /// The polygons of a closed way around a raster. Its longitudes go on from point to point, beyond 180 where they must; it ends 360
 /// degrees off where it goes around a pole. The raster lies to the right of the way where `is_clockwise`. The last point is
