@@ -9,9 +9,25 @@ import subprocess
 import sys
 
 READERS = {
-    "tifffile": "import tifffile\ndef read(path):\n    with tifffile.TiffFile(path) as tiff:\n        return [page.tags for page in tiff.pages]",
-    "rasterio": "import rasterio\ndef read(path):\n    with rasterio.open(path) as raster:\n        return raster.profile, raster.bounds, raster.overviews(1)",
-    "GDAL": "from osgeo import gdal\ngdal.UseExceptions()\ndef read(path):\n    raster = gdal.Open(path)\n    return raster.GetGeoTransform(), raster.GetRasterBand(1).GetOverviewCount()",
+    "tifffile": """
+import tifffile
+def read(path):
+    with tifffile.TiffFile(path) as tiff:
+        return [page.tags for page in tiff.pages]
+""",
+    "rasterio": """
+import rasterio
+def read(path):
+    with rasterio.open(path) as raster:
+        return raster.profile, raster.bounds, raster.overviews(1)
+""",
+    "GDAL": """
+from osgeo import gdal
+gdal.UseExceptions()
+def read(path):
+    raster = gdal.Open(path)
+    return raster.GetGeoTransform(), raster.GetRasterBand(1).GetOverviewCount()
+""",
 }
 ROUND = """
 import os, sys, time
@@ -31,7 +47,8 @@ def main():
     for name, code in READERS.items():
         done = subprocess.run([sys.executable if name == "GDAL" else python, "-c", code + ROUND, folder],
                               capture_output=True, text=True)
-        print(f"{name:<42} {done.stdout.rstrip() if done.returncode == 0 else done.stderr.strip().splitlines()[-1]}")
+        said = done.stdout.rstrip() if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
+        print(f"{name:<42} {said}")
 
 
 if not pathlib.Path(sys.argv[1]).is_dir():

@@ -38,10 +38,8 @@ FROM_TEXT = {
 
 
 def make(folder):
-    """Returns the names."""
     gdal.UseExceptions()
     driver = gdal.GetDriverByName("GTiff")
-    names = []
 
     def create(name, kind, bands, options, crs, transform=(500000, 10, 0, 4000000, 0, -20)):
         raster = driver.Create(str(folder / f"{name}.tif"), 40, 30, bands, kind, options)
@@ -51,7 +49,6 @@ def make(folder):
             raster.SetProjection(reference.ExportToWkt())
             is_geographic = reference.IsGeographic()
             raster.SetGeoTransform((10, 0.1, 0, 50, 0, -0.1) if is_geographic else transform)
-        names.append(name)
         return raster
 
     for name, (kind, bands, options, crs) in KINDS.items():
@@ -77,10 +74,9 @@ def make(folder):
     reference.ImportFromEPSG(4326)
     points.SetGCPs([gdal.GCP(10 + i, 50 - i, 0, 5 * i, 7 * i) for i in range(4)], reference.ExportToWkt())
     del point, described, overviews, points
-    for name, options in {"cog": ["COMPRESS=DEFLATE", "BLOCKSIZE=128"], "cog_of_web_tiles": ["TILING_SCHEME=GoogleMapsCompatible"]}.items():
+    cogs = {"cog": ["COMPRESS=DEFLATE", "BLOCKSIZE=128"], "cog_of_web_tiles": ["TILING_SCHEME=GoogleMapsCompatible"]}
+    for name, options in cogs.items():
         source = gdal.Open(str(folder / "strips.tif"))
         if name == "cog":
             source = gdal.Translate("", source, format="MEM", width=600, height=450)
         gdal.GetDriverByName("COG").CreateCopy(str(folder / f"{name}.tif"), source, options=options)
-        names.append(name)
-    return names
