@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <malloc.h>
 
 #include <array>
 #include <atomic>
@@ -413,6 +414,25 @@ TEST_CASE("threads that make footprints side by side get the same ones, of more 
       });
   }
   CHECK(wrong == 0);
+}
+
+TEST_CASE("PROJ keeps no more than is declared of it, whatever the CRS") {
+  if (!has_proj()) return;
+  const auto held = [] {
+    const struct ::mallinfo2 info = ::mallinfo2();  // 0 under a sanitizer, which has its own
+    return info.uordblks + info.hblkhd;
+  };
+  const std::size_t before = held();
+  const auto make = [] {  // the ones with the most transformations to choose from
+    const GeoTransform transform{500'000, 10, 0, 4'000'000, 0, -10};
+    const GeoTransform degrees{-100, 0.1, 0, 40, 0, -0.1};
+    for (const int code : {4267, 4269, 3035, 27700, 31370, 28992, 26917, 5070, 4267})
+      lon_lat_outline(code, code < 5000 && code > 4000 ? degrees : transform, 30, 40);
+    for (int zone = 1; zone <= 60; ++zone) lon_lat_outline(32600 + zone, transform, 30, 40);
+  };
+  for (int t = 0; t < 8; ++t) std::jthread(make).join();
+  const std::size_t grown = held() - std::min(before, held());
+  CHECK(grown <= lon_lat_bytes());
 }
 
 TEST_CASE("GeoKeys come by their ids, text in UTF-8 and without the bar that ends it") {

@@ -223,7 +223,7 @@ LonLatOutline as_before_or_by_proj(int epsg, const std::array<ModelPoint, 5>& co
 
 std::size_t lon_lat_bytes() {
 #ifdef WEIR_WITH_PROJ
-  return sharers() * (12 << 20);
+  return sharers() * (10 << 20);
 #else
   return 0;
 #endif
