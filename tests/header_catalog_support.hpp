@@ -3,11 +3,14 @@
 // What the tests of catalogs compare.
 
 #include <cstdio>
+#include <cstdlib>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "nodes/headers/catalog_reader.hpp"
+#include "tests/faulty_file_system.hpp"
 #include "tests/file_support.hpp"
 #include "tests/made_header_rows.hpp"
 
@@ -18,6 +21,10 @@ inline bool skips_without_parquet(const std::string& name) {
   const std::string reason = why_no_parquet();
   if (!reason.empty()) std::printf("skip %s: %s\n", name.c_str(), reason.c_str());
   return !reason.empty();
+}
+
+inline bool says(const Error& error, const std::string& text) {
+  return std::string(error.what()).find(text) != std::string::npos;
 }
 
 /// The numbers of objects that have a row.
@@ -64,6 +71,24 @@ inline std::vector<std::string> names_of(const std::string& folder) {
   for (const auto& [name, bytes] : contents_of(folder)) names.push_back(name);
   return names;
 }
+/// Writes the bucket's first version, and returns the files.
+inline std::map<std::string, std::string> write_made(const std::string& folder, std::uint64_t units) {
+  {
+    CatalogWriter writer(folder, "made up", small_parts());
+    write_units(writer, units);
+  }
+  return contents_of(folder);
+}
+/// Why a catalog cannot be gone on with; nothing where it can.
+inline std::optional<Error> refusal_of(const std::string& folder) {
+  try {
+    CatalogWriter(folder, "made up", small_parts());
+  } catch (const Error& error) {
+    return error;
+  }
+  return std::nullopt;
+}
+
 /// The names of a finished catalog's files.
 inline std::vector<std::string> whole_catalog(std::uint64_t parts, bool is_update = false) {
   std::vector<std::string> names{"errors.parquet", "manifest.json"};

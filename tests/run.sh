@@ -192,7 +192,7 @@ outside_project() {  # FOLDER
     ! ldd "$area/framework/outside" | grep -E 'libtiff|libz|libdeflate' &&
     "${outside[@]}" -B "$area/geotiff" -DOUTSIDE_GEOTIFF=ON &&
     cmake --build "$area/geotiff" &&
-    (cd "$area" && "$area/geotiff/outside_geotiff")
+    (cd "$area" && "$area/geotiff/outside_geotiff" && "$area/geotiff/outside_headers")
 }
 # The example plugin, built on an installed copy as its author would: with one header, and nothing of Weir linked. It is
 # used by a program, and where there is a command by a graph file, from WEIR_PLUGIN_PATH and from the installed folder.

@@ -26,6 +26,13 @@ std::uint64_t CatalogManifest::errors() const {
   return errors;
 }
 
+std::string CatalogManifest::text() const {
+  std::string text;
+  for (const Part& part : parts)
+    text += fmt::format("{}{} rows in {} bytes", text.empty() ? "" : ", ", part.rows, part.bytes);
+  return text;
+}
+
 std::string part_name(std::uint64_t part) {
   return fmt::format("part-{:05}.parquet", part);
 }

@@ -37,6 +37,8 @@ struct CatalogManifest {
 
   std::uint64_t rows() const;
   std::uint64_t errors() const;
+  /// What tells a finished catalog from another one: rows and bytes of its parts.
+  std::string text() const;
 };
 
 /// Names of the files of a catalog's folder, without the folder.

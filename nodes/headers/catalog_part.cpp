@@ -25,9 +25,11 @@ ParquetOptions parquet_options(const CatalogOptions& options) {
   return {options.rows_per_group, options.group_bytes, options.zstd_level};
 }
 
-std::vector<std::pair<std::string, std::string>> catalog_metadata(CatalogSchema schema) {
+std::vector<std::pair<std::string, std::string>> catalog_metadata(CatalogSchema schema,
+                                                                  std::uint64_t largest_row) {
   return {{"weir:schema", std::string(name_of(schema))},
-          {"weir:schema_version", fmt::format("{}", catalog_schema_version)}};
+          {"weir:schema_version", fmt::format("{}", catalog_schema_version)},
+          {largest_row_key, fmt::format("{}", largest_row)}};
 }
 
 CatalogPart::CatalogPart(CatalogFolder& folder, const CatalogOptions& options, RowColumns<HeaderRow>& rows,
@@ -42,13 +44,13 @@ CatalogPart::CatalogPart(CatalogFolder& folder, const CatalogOptions& options, R
 }
 
 void CatalogPart::add(const HeaderRow& row) {
-  rows_.append(row);
+  largest_row_ = std::max(largest_row_, rows_.append(row));
   extent_.add(row);
   if (rows_.is_full()) flush_rows();
 }
 
 void CatalogPart::add(const HeaderError& error) {
-  errors_.append(error);
+  largest_error_ = std::max(largest_error_, errors_.append(error));
   ++counts_.errors;
   if (errors_.is_full()) flush_errors();
 }
@@ -59,7 +61,8 @@ void CatalogPart::add(OldRow old) {
   if (old_.size() >= old_buffer) flush_old();
 }
 
-void CatalogPart::add(const arrow::RecordBatch& batch) {
+void CatalogPart::add(const arrow::RecordBatch& batch, std::uint64_t largest) {
+  largest_row_ = std::max(largest_row_, largest);
   flush_rows();
   file_.write(batch);
   if (options_.schema != CatalogSchema::weir) return;
@@ -106,9 +109,9 @@ CatalogManifest::Part CatalogPart::commit() {
   flush_errors();
   flush_old();
   if (old_file_) old_file_->commit();
-  if (error_file_) error_file_->commit(catalog_metadata(options_.schema));
+  if (error_file_) error_file_->commit(catalog_metadata(options_.schema, largest_error_));
   counts_.rows = file_.rows();
-  auto metadata = catalog_metadata(options_.schema);
+  auto metadata = catalog_metadata(options_.schema, largest_row_);
   if (options_.schema == CatalogSchema::weir) metadata.emplace_back("geo", extent_.geo_metadata());
   counts_.bytes = file_.commit(metadata);
   return counts_;

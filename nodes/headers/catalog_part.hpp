@@ -29,8 +29,8 @@ class CatalogPart {
   void add(const HeaderRow& row);
   void add(const HeaderError& error);
   void add(OldRow old);
-  /// Rows of an earlier catalog, behind all others.
-  void add(const arrow::RecordBatch& batch);
+  /// Rows of an earlier catalog, behind all others; `largest`: what its file says of them.
+  void add(const arrow::RecordBatch& batch, std::uint64_t largest);
 
   bool is_full() const;
   std::uint64_t rows() const { return file_.rows() + rows_.rows(); }
@@ -57,14 +57,16 @@ class CatalogPart {
   const std::uint64_t part_;
   ParquetWriter file_;
   std::optional<ParquetWriter> error_file_;  ///< with the first error
-  std::optional<AtomicFile> old_file_;       ///< with the first of them
+  std::uint64_t largest_row_ = 0, largest_error_ = 0;
+  std::optional<AtomicFile> old_file_;  ///< with the first of them
   std::vector<std::uint64_t> old_;
   FootprintExtent extent_;
   CatalogManifest::Part counts_;
 };
 
 /// What the catalog's files say of themselves.
-std::vector<std::pair<std::string, std::string>> catalog_metadata(CatalogSchema schema);
+std::vector<std::pair<std::string, std::string>> catalog_metadata(CatalogSchema schema,
+                                                                  std::uint64_t largest_row);
 ParquetOptions parquet_options(const CatalogOptions& options);
 std::string_view name_of(CatalogSchema schema);
 

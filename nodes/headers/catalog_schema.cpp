@@ -183,10 +183,12 @@ RowColumns<Row>::RowColumns(std::vector<RowColumn<Row>> columns, ArrowPool& pool
 }
 
 template <class Row>
-void RowColumns<Row>::append(const Row& row) {
+std::uint64_t RowColumns<Row>::append(const Row& row) {
   for (std::size_t i = 0; i < columns_.size(); ++i) columns_[i].append(*builders_[i], row);
-  bytes_ += row.bytes();
+  const std::uint64_t bytes = row.bytes();
+  bytes_ += bytes;
   ++rows_;
+  return bytes;
 }
 
 template <class Row>

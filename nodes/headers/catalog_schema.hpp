@@ -102,7 +102,8 @@ class RowColumns {
  public:
   RowColumns(std::vector<RowColumn<Row>> columns, ArrowPool& pool);
   const std::shared_ptr<arrow::Schema>& schema() const { return schema_; }
-  void append(const Row& row);
+  /// Returns the bytes that it took (HeaderRow::bytes).
+  std::uint64_t append(const Row& row);
   /// A batch is written when it has so many rows, as each costs some 0.2 ms whatever is in it, or when they take so many bytes.
   bool is_full() const { return rows_ >= batch_rows || bytes_ >= batch_bytes; }
   static constexpr std::uint64_t batch_rows = 1024, batch_bytes = 2 << 20;

@@ -1,5 +1,6 @@
 #include "nodes/headers/catalog_writer.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #ifdef WEIR_WITH_PARQUET
@@ -13,15 +14,16 @@ namespace weir {
 namespace {
 
 /// Beside row groups: builders with a batch of rows, which double as they grow, and the batch while it is encoded; the same of errors.
-constexpr std::uint64_t batch_bytes = 24 << 20;
-/// An earlier catalog's rows as they are read: of 120 columns a piece of the file, a page and a batch each.
-constexpr std::uint64_t reading_bytes = 24 << 20;
-/// What Arrow does not take from the pool: contexts of zstd, footers of 64 row groups with 120 columns; and the buffers of files.
+constexpr std::uint64_t batch_bytes = 12 << 20;
+/// Of an earlier catalog's rows as they are read: a batch of them, and the rows of it that are taken as one; of 100 columns a piece of the
+/// file, a page and a dictionary.
+constexpr std::uint64_t reading_bytes = 16 << 20;
+/// What Arrow does not take from the pool: contexts of zstd, footers of 64 row groups with 100 columns; and the buffers of files.
 constexpr std::uint64_t outside_bytes = 12 << 20;
 
-std::uint64_t pool_bytes(const CatalogOptions& options) {
-  // Arrow doubles the memory of pages that a column has written so far, and for a moment holds both.
-  return 3 * options.group_bytes + batch_bytes + reading_bytes;
+std::uint64_t pool_bytes(const CatalogOptions& options, bool is_update) {
+  // Arrow doubles the memory for what a column has written so far, and for a moment holds both.
+  return 3 * options.group_bytes + batch_bytes + (is_update ? reading_bytes : 0);
 }
 
 CatalogManifest fresh_manifest(const CatalogOptions& options, std::string identity) {
@@ -47,7 +49,7 @@ class CatalogWriter::State {
   State(const std::string& folder, std::string identity, const CatalogOptions& options, bool overwrite,
         FileSystem& files)
       : options_(options),
-        pool_(pool_bytes(options)),
+        pool_(pool_bytes(options, false)),
         folder_(checked(folder, options), fresh_manifest(options, std::move(identity)), overwrite, files),
         rows_(row_columns(options.schema), pool_),
         errors_(error_columns(), pool_),
@@ -105,6 +107,7 @@ class CatalogWriter::State {
 
   /// Rows that did not change come into parts of their own; what was not met goes to vanished.parquet.
   void take_over(const OldCatalog& old) {
+    pool_.raise_limit(pool_bytes(options_, true));
     FileSystem& files = folder_.files();
     OldRows met(old.rows());
     for (std::size_t i = 0; i < folder_.manifest.parts.size(); ++i)
@@ -112,35 +115,41 @@ class CatalogWriter::State {
         read_old_rows(folder_.path_of(part_old_name(i)), files, [&](OldRow row) { met.add(row); });
 
     const CatalogManifest manifest = finished_catalog(old.folder(), files);
+    if (manifest.text() != old.identity())
+      throw Error("take over", old.folder(), "it is another catalog now than when the update began");
     const auto taken = [&](std::uint64_t behind) {
       folder_.manifest.taken = behind;
       if (part_ && part_->is_full()) end_part();
     };
     const CatalogRows rows{old.folder(), manifest, rows_.schema()};
-    rows.each_run(
+    rows.each_batch(
         folder_.manifest.taken, [&](std::uint64_t row) { return met.is_unchanged(row); },
-        [&](const arrow::RecordBatch& run) { open_part().add(run); }, taken, pool_, files);
+        [&](const arrow::RecordBatch& batch, std::uint64_t largest) { open_part().add(batch, largest); },
+        taken, pool_, files);
     if (part_) end_part();
 
     const CatalogRows objects{old.folder(), manifest, object_schema()};
     ParquetWriter vanished(folder_.path_of(vanished_name), objects.schema, parquet_options(options_), pool_,
                            files);
-    objects.each_run(
+    objects.each_batch(
         0, [&](std::uint64_t row) { return !met.was_met(row); },
-        [&](const arrow::RecordBatch& run) { vanished.write(run); }, [](std::uint64_t) {}, pool_, files);
-    vanished.commit(catalog_metadata(options_.schema));
+        [&](const arrow::RecordBatch& batch, std::uint64_t) { vanished.write(batch); }, [](std::uint64_t) {},
+        pool_, files);
+    vanished.commit(catalog_metadata(options_.schema, 0));
   }
 
   void write_errors() {
     FileSystem& files = folder_.files();
     ParquetWriter all(folder_.path_of(errors_name), errors_.schema(), parquet_options(options_), pool_,
                       files);
+    std::uint64_t largest = 0;
     for (std::size_t i = 0; i < folder_.manifest.parts.size(); ++i) {
       if (folder_.manifest.parts[i].errors == 0) continue;
       ParquetReader some(folder_.path_of(part_errors_name(i)), {}, pool_, files);
+      largest = std::max(largest, some.largest_row());
       while (const auto batch = some.next()) all.write(*batch);
     }
-    all.commit(catalog_metadata(options_.schema));
+    all.commit(catalog_metadata(options_.schema, largest));
   }
 
   const CatalogOptions options_;
@@ -179,7 +188,7 @@ std::uint64_t CatalogWriter::errors() const {
 }
 
 std::uint64_t CatalogWriter::standing_bytes(const CatalogOptions& options, std::uint64_t old_rows) {
-  return pool_bytes(options) + outside_bytes + (old_rows > 0 ? OldRows::bytes(old_rows) : 0);
+  return pool_bytes(options, old_rows > 0) + outside_bytes + OldRows::bytes(old_rows);
 }
 
 }  // namespace weir

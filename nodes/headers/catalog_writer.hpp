@@ -22,7 +22,7 @@ struct CatalogOptions {
   std::uint64_t rows_per_part = 100'000;
   std::uint64_t rows_per_group = 50'000;
   /// A row group ends, too, once Arrow holds so many bytes of it: pages, most of them compressed, and dictionaries.
-  std::uint64_t group_bytes = 12 << 20;
+  std::uint64_t group_bytes = 8 << 20;
   int zstd_level = 3;
 };
 

@@ -44,6 +44,7 @@ std::uint64_t state_of(const ListedObject& object) {
 }  // namespace
 
 OldCatalog::OldCatalog(std::string folder, FileSystem& files) : folder_(std::move(folder)) {
+  identity_ = finished_catalog(folder_, files).text();
   CatalogReader reader(folder_, files);
   if (reader.rows() >= std::numeric_limits<std::uint32_t>::max())
     throw Error::usage("update", folder_, "it has more than 2^32 rows");

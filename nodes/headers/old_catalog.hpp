@@ -27,6 +27,9 @@ class OldCatalog {
   std::optional<OldRow> find(const ListedObject& object) const;
   std::uint64_t rows() const { return objects_.size(); }
   const std::string& folder() const { return folder_; }
+  /// Differs for a catalog that was written anew: belongs into the identity of the catalog that an update writes, as what a killed one
+  /// noted are rows of this one.
+  const std::string& identity() const { return identity_; }
 
   /// That the one in the folder holds at most, while it is read and after: its manifest says how many rows it has.
   static std::uint64_t standing_bytes(const std::string& folder, FileSystem& files = FileSystem::real());
@@ -38,7 +41,7 @@ class OldCatalog {
     std::uint32_t row;
   };
 
-  std::string folder_;
+  std::string folder_, identity_;
   std::vector<Object> objects_;  ///< ascending by path
 };
 

@@ -10,6 +10,7 @@
 #include <parquet/exception.h>
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 namespace weir {
@@ -17,10 +18,12 @@ namespace {
 
 /// Uncompressed bytes of a page. Each of 120 columns may hold one that is not full; larger ones are hardly smaller when compressed.
 constexpr std::int64_t page_bytes = 128 << 10;
+/// And rows: until its page ends, each of them costs 6 bytes in each column, whatever is in it.
+constexpr std::int64_t page_rows = 4096;
 /// Of a page of distinct values, beyond which a column is written without.
 constexpr std::int64_t dictionary_bytes = 64 << 10;
-/// Of a column chunk, read at once.
-constexpr std::int64_t read_bytes = 64 << 10;
+/// Of a column chunk, read at once: 100 of them.
+constexpr std::int64_t read_bytes = 16 << 10;
 
 /// Values that hardly come twice: looking each one up costs more than it saves.
 constexpr const char* distinct_columns[] = {"path",
@@ -50,6 +53,7 @@ std::shared_ptr<parquet::WriterProperties> properties(const ParquetOptions& opti
       ->compression_level(options.zstd_level)
       ->max_row_group_length(static_cast<std::int64_t>(options.rows_per_group))
       ->data_pagesize(page_bytes)
+      ->max_rows_per_page(page_rows)
       ->dictionary_pagesize_limit(dictionary_bytes)
       ->version(parquet::ParquetVersion::PARQUET_2_6)
       ->disable_write_page_index();
@@ -89,8 +93,9 @@ ParquetWriter::ParquetWriter(const std::string& path, const std::shared_ptr<arro
       options_(options),
       file_(path, AtomicFileOptions{.overwrite = true, .removes_stale = false}, files),
       output_(std::make_shared<ArrowOutput>(file_)) {
-  // The Arrow schema beside Parquet's own: it has the time's zone, and that maps' keys are 16 bits.
-  auto arrow_properties = parquet::ArrowWriterProperties::Builder().store_schema()->build();
+  // Not the Arrow schema beside Parquet's own: it says nothing more, and where it is, readers on Arrow take the file's metadata out of
+  // it alone (https://github.com/apache/arrow/issues/31723), so that GeoPandas would find no "geo".
+  auto arrow_properties = parquet::ArrowWriterProperties::Builder().build();
   call([&] {
     return parquet::arrow::FileWriter::Open(*schema, &pool, output_, properties(options, pool),
                                             std::move(arrow_properties))
@@ -154,7 +159,6 @@ ParquetReader::ParquetReader(const std::string& path, const std::vector<std::str
   properties.enable_buffered_stream();  // else a whole column chunk is read at once
   properties.set_buffer_size(read_bytes);
   parquet::ArrowReaderProperties arrow_properties(false);
-  arrow_properties.set_batch_size(batch_rows);
   arrow_properties.set_pre_buffer(false);
   reader_ = call([&]() -> arrow::Result<std::unique_ptr<parquet::arrow::FileReader>> {
     return parquet::arrow::FileReader::Make(&pool, parquet::ParquetFileReader::Open(input_, properties),
@@ -165,6 +169,11 @@ ParquetReader::ParquetReader(const std::string& path, const std::vector<std::str
     ARROW_RETURN_NOT_OK(reader_->GetSchema(&schema));
     return schema;
   });
+  const std::string largest = metadata(largest_row_key);
+  std::from_chars(largest.data(), largest.data() + largest.size(), largest_row_);
+  rows_per_batch_ =
+      std::clamp<std::uint64_t>(batch_bytes / std::max<std::uint64_t>(largest_row_, 1), 1, batch_rows);
+  reader_->set_batch_size(static_cast<std::int64_t>(rows_per_batch_));
   const parquet::SchemaDescriptor& leaves = *reader_->parquet_reader()->metadata()->schema();
   for (const std::string& name : names)
     if (schema_->GetFieldIndex(name) < 0) throw Error("read", path_, "it has no column " + name);
@@ -210,7 +219,7 @@ void ParquetReader::seek(std::uint64_t row) {
     if (row < next_row_ + rows) break;
     next_row_ += rows;
   }
-  while (row >= next_row_ + batch_rows)
+  while (row >= next_row_ + rows_per_batch_)
     if (!next()) return;
 }
 

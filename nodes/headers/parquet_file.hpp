@@ -23,7 +23,7 @@ namespace weir {
 
 struct ParquetOptions {
   std::uint64_t rows_per_group = 50'000;
-  std::uint64_t group_bytes = 12 << 20;  ///< that Arrow holds of a row group before it ends
+  std::uint64_t group_bytes = 8 << 20;  ///< that Arrow holds of a row group before it ends
   int zstd_level = 3;
 };
 
@@ -56,10 +56,17 @@ class ParquetWriter {
   bool ends_group_ = false;
 };
 
-/// A file being read: some of its columns, row group by row group, in batches of batch_rows that begin anew with each group. Throws Error
-/// where it is no sound Parquet file, lacks a column, or wants more memory than the pool gives. One thread at a time.
+/// In the key-value metadata: the most bytes that a row took before it was written. Compressed, a text of a megabyte in every row is
+/// nothing; this says how many rows can be had at once.
+inline constexpr const char* largest_row_key = "weir:largest_row";
+
+/// A file being read: some of its columns, row group by row group, in batches that begin anew with each group: 1024 rows, fewer where
+/// rows are large. Throws Error where it is no sound Parquet file, lacks a column, or wants more memory than the pool gives. One thread
+/// at a time.
 class ParquetReader {
  public:
+  static constexpr std::uint64_t batch_rows = 1024, batch_bytes = 4 << 20;
+
   /// `names`: of top-level columns; none: all.
   ParquetReader(const std::string& path, const std::vector<std::string>& names, ArrowPool& pool,
                 FileSystem& files);
@@ -75,7 +82,7 @@ class ParquetReader {
   void seek(std::uint64_t row);
   /// The first row of the batch that next() gave last.
   std::uint64_t first_row() const { return first_row_; }
-  static constexpr std::int64_t batch_rows = 1024;
+  std::uint64_t largest_row() const { return largest_row_; }
 
  private:
   template <class Work>
@@ -88,7 +95,7 @@ class ParquetReader {
   std::vector<int> columns_;  ///< leaves
   std::unique_ptr<arrow::RecordBatchReader> batches_;
   int group_ = -1;
-  std::uint64_t first_row_ = 0, next_row_ = 0;
+  std::uint64_t largest_row_ = 0, rows_per_batch_ = 1, first_row_ = 0, next_row_ = 0;
 };
 
 }  // namespace weir

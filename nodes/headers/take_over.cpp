@@ -3,22 +3,22 @@
 #ifdef WEIR_WITH_PARQUET
 
 #include <arrow/record_batch.h>
+#include <arrow/table.h>
 #include <arrow/type.h>
 
 namespace weir {
 
 void OldRows::add(OldRow old) {
   if (old.row >= rows_)
-    throw Error("take over", "rows of the earlier catalog",
-                "it has fewer rows now than when the update began");
+    throw Error("take over", "rows of the earlier catalog", "it has fewer rows than the update met");
   bits_[old.row / 4] |=
       static_cast<std::uint8_t>((met | (old.is_unchanged ? unchanged : 0U)) << (old.row % 4 * 2));
 }
 
-void CatalogRows::each_run(std::uint64_t first, const std::function<bool(std::uint64_t row)>& wants,
-                           const std::function<void(const arrow::RecordBatch& run)>& run,
-                           const std::function<void(std::uint64_t behind)>& done, ArrowPool& pool,
-                           FileSystem& files) const {
+void CatalogRows::each_batch(
+    std::uint64_t first, const std::function<bool(std::uint64_t row)>& wants,
+    const std::function<void(const arrow::RecordBatch& rows, std::uint64_t largest)>& take,
+    const std::function<void(std::uint64_t behind)>& done, ArrowPool& pool, FileSystem& files) const {
   std::uint64_t part_row = 0;  // the first of the part
   for (std::size_t i = 0; i < manifest.parts.size(); part_row += manifest.parts[i++].rows) {
     if (part_row + manifest.parts[i].rows <= first) continue;
@@ -35,11 +35,19 @@ void CatalogRows::each_run(std::uint64_t first, const std::function<bool(std::ui
     while (const std::shared_ptr<arrow::RecordBatch> batch = part.next()) {
       const std::uint64_t row = part_row + part.first_row();
       const auto rows = static_cast<std::uint64_t>(batch->num_rows());
+      arrow::RecordBatchVector wanted;
       for (std::uint64_t begin = 0, end = 0; begin < rows; begin = end + 1) {
         for (end = begin; end < rows && wants(row + end);) ++end;
         if (end > begin)
-          run(*batch->Slice(static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end - begin)));
+          wanted.push_back(
+              batch->Slice(static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end - begin)));
       }
+      // As one: each batch costs its writer some 0.2 ms.
+      if (wanted.size() == 1)
+        take(*wanted[0], part.largest_row());
+      else if (!wanted.empty())
+        take(*check_arrow(arrow::ConcatenateRecordBatches(wanted, &pool), "hold", "rows of a catalog"),
+             part.largest_row());
       done(row + rows);
     }
   }
