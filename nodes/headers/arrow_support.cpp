@@ -53,8 +53,9 @@ arrow::Status ArrowPool::Allocate(std::int64_t size, std::int64_t alignment, std
   }
   const auto bytes = static_cast<std::uint64_t>(size + header_bytes);
   if (bytes > limit_ - std::min(limit_, held_))
-    throw Error("hold", "rows of a catalog",
-                fmt::format("Arrow holds {} bytes and wants {} more, {} were declared", held_, bytes, limit_));
+    throw Error(
+        "hold", "rows of a catalog",
+        fmt::format("Arrow holds {} bytes and wants {} more, {} were declared", held_, bytes, limit_));
   auto* block = static_cast<std::uint8_t*>(scratch_.allocate(bytes));
   if (block == nullptr) throw Error("hold", "rows of a catalog", "out of memory");
   *out = block + header_bytes;
