@@ -105,7 +105,7 @@ std::string CatalogListing::identity() const {
   limit("max_size", filter.max_size);
   limit("modified_after", filter.modified_after);
   limit("modified_before", filter.modified_before);
-  if (old_) text += "update " + old_->folder() + "\n";
+  if (old_) text += "update " + old_->folder() + ": " + old_->identity() + "\n";
   return text;
 }
 
