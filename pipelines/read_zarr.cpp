@@ -32,7 +32,7 @@ ZarrRead::ZarrRead(std::shared_ptr<const ZarrArray> array, ZarrSelection selecti
                    const ReadZarrOptions& options)
     : array_(std::move(array)),
       decoded_(std::make_shared<std::atomic<std::uint64_t>>(0)),
-      graph_(std::make_unique<Graph>(with_requests(options.graph, array_->store().requests_at_once()))) {
+      graph_(std::make_unique<Graph>(limits_for(options.graph, array_->store()))) {
   const ZarrLayout& layout = *array_->layout();
   check(selection, layout.shape(), array_->name());
   raw_bytes_ = packed_bytes(selection, layout.type().bytes);
