@@ -170,7 +170,7 @@ void ChunkCheck::decode(const ZarrIndex& object, const std::vector<ZarrIndex>& c
       }
       StoredPiece piece;
       const auto room = [&](std::uint64_t bytes) { return std::span(stored_.get(), bytes); };
-      fetch_chunks(*array_, {&chunk, 1}, false, {&piece, 1}, room, stop);
+      fetch_chunks(*array_, {&chunk, 1}, false, {&piece, 1}, codec.max_encoded_bytes(), room, stop);
       if (!piece.is_there) continue;
       const std::span<const std::byte> stored(stored_.get() + piece.offset, piece.bytes);
       if (codec.is_raw())
