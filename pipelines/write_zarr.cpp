@@ -29,8 +29,7 @@ namespace weir {
 //  chunks that are touched go through.
 ZarrWrite::ZarrWrite(std::shared_ptr<const ZarrArray> array, ZarrSelection selection, ZarrOrigin origin,
                      const WriteZarrOptions& options)
-    : array_(std::move(array)),
-      graph_(std::make_unique<Graph>(with_requests(options.graph, array_->store().requests_at_once()))) {
+    : array_(std::move(array)), graph_(std::make_unique<Graph>(limits_for(options.graph, array_->store()))) {
   const ZarrLayout& layout = *array_->layout();
   const bool has_shards = layout.index().has_value(), in_place = options.update == ZarrUpdate::in_place;
   check(selection, layout.shape(), array_->name());

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <map>
 #include <string>
 #include <thread>
@@ -299,6 +300,9 @@ inline void check_writing(const Store& store) {
       const ObjectVersion synced = store.sync("w/x");
       versions.push_back(version_of(store, "w/x"));
       CHECK(synced == versions.back());
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));  // the same file, of the same size
+      store.put_range("w/x", 0, two);
+      versions.push_back(version_of(store, "w/x"));
     }
     for (std::size_t i = 0; i < versions.size(); ++i)
       for (std::size_t k = 0; k < i; ++k) CHECK(versions[i] != versions[k]);

@@ -38,6 +38,21 @@ TEST_CASE("a writer to memory copies what was there when it was made, also where
   CHECK(whole(store, "x") == old);
 }
 
+TEST_CASE("a store in memory takes what its objects take, and nothing once they are gone") {
+  const MemoryStore store;
+  const std::uint64_t before = store.standing_bytes();
+  const Bytes bytes = made_bytes(10'000), more = made_bytes(3000);
+  store.put("a", bytes);
+  store.put("a", bytes);  // in its place
+  store.put("b", more);
+  CHECK(store.standing_bytes() >= before + 13'000);
+  CHECK(store.standing_bytes() < before + 14'000);
+  store.put_range("b", 9000, more);
+  CHECK(store.standing_bytes() >= before + 22'000);
+  for (const char* key : {"a", "b", "c"}) store.erase(key);
+  CHECK(store.standing_bytes() == before);
+}
+
 TEST_CASE("an ability that is missing is named, with the store") {
   class Nothing : public Store {
    public:

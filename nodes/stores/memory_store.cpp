@@ -16,6 +16,11 @@ void copy_bytes(std::span<const std::byte> from, std::span<std::byte> to) {
   if (!from.empty()) std::memcpy(to.data(), from.data(), from.size());
 }
 
+/// Of an object. 160: a node of the map, the object with its counts, and what malloc adds, with libstdc++.
+std::uint64_t taken_by(const std::string& key, const std::vector<std::byte>& bytes) {
+  return 160 + key.capacity() + bytes.capacity();
+}
+
 }  // namespace
 
 class MemoryStore::Writer : public ObjectWriter {
@@ -121,7 +126,10 @@ bool MemoryStore::get_ranges(std::string_view key, std::span<const ObjectRange> 
 ObjectVersion MemoryStore::replace(std::string_view key, Bytes bytes) const {
   auto object = std::make_shared<Bytes>(std::move(bytes));
   const std::unique_lock guard(mutex_);
-  objects_.insert_or_assign(std::string(key), Object{std::move(object), ++versions_});
+  const auto place = objects_.try_emplace(std::string(key)).first;
+  if (place->second.bytes) bytes_ -= taken_by(place->first, *place->second.bytes);
+  bytes_ += taken_by(place->first, *object);
+  place->second = {std::move(object), ++versions_};
   return {{versions_}};
 }
 
@@ -141,6 +149,7 @@ void MemoryStore::put_range(std::string_view key, std::uint64_t offset,
   const auto found = objects_.find(key);
   if (found == objects_.end()) throw failure("change", key, "there is no such object");
   std::shared_ptr<Bytes>& object = found->second.bytes;
+  const std::uint64_t before = taken_by(found->first, *object);
   if (offset > object->max_size() || bytes.size() > object->max_size() - offset)
     throw failure("change", key, "no memory holds that many bytes");
   // Whoever reads it just now, or has a writer, keeps what was. Nobody gets another hold of it while the mutex is ours.
@@ -150,6 +159,7 @@ void MemoryStore::put_range(std::string_view key, std::uint64_t offset,
   if (offset + bytes.size() > object->size()) object->resize(offset + bytes.size());
   copy_bytes(bytes, std::span(*object).subspan(offset));
   found->second.version = ++versions_;
+  bytes_ = bytes_ - before + taken_by(found->first, *object);
 }
 
 ObjectVersion MemoryStore::sync(std::string_view key) const {
@@ -161,7 +171,10 @@ ObjectVersion MemoryStore::sync(std::string_view key) const {
 void MemoryStore::erase(std::string_view key) const {
   check_key(key);
   const std::unique_lock guard(mutex_);
-  if (const auto found = objects_.find(key); found != objects_.end()) objects_.erase(found);
+  const auto found = objects_.find(key);
+  if (found == objects_.end()) return;
+  bytes_ -= taken_by(found->first, *found->second.bytes);
+  objects_.erase(found);
 }
 
 std::unique_ptr<ObjectLock> MemoryStore::lock(std::string_view key, const std::stop_token& stop) const {
@@ -190,10 +203,7 @@ void MemoryStore::list_objects(const ListRequest& request,
 
 std::uint64_t MemoryStore::standing_bytes() const {
   const std::shared_lock guard(mutex_);
-  std::uint64_t bytes = sizeof *this;
-  // 160: a node of the map, the object with its counts, and what malloc adds, with libstdc++.
-  for (const auto& [key, object] : objects_) bytes += 160 + key.capacity() + object.bytes->capacity();
-  return bytes;
+  return sizeof *this + bytes_;
 }
 
 }  // namespace weir

@@ -56,6 +56,7 @@ class MemoryStore : public Store {
   const std::string name_;
   mutable std::shared_mutex mutex_;
   mutable std::uint64_t versions_ = 0;  ///< so far, of all objects
+  mutable std::uint64_t bytes_ = 0;     ///< that all objects take: every plan of a graph asks
   mutable std::map<std::string, Object, std::less<>> objects_;
   mutable std::mutex lock_mutex_;
   mutable std::condition_variable_any unlocked_;

@@ -40,4 +40,10 @@ RunSizes run_sizes(const ZarrArray& array, const GraphOptions& limits, std::uint
   return sizes;
 }
 
+GraphOptions limits_for(GraphOptions options, const Store& store) {
+  options = with_requests(options, store.requests_at_once());
+  if (store.is_in_memory() && options.tokens == 0) options.tokens = resolved(options).threads + 1;
+  return options;
+}
+
 }  // namespace weir

@@ -10,6 +10,7 @@
 #include "nodes/tiff/cog_check.hpp"
 #include "pipelines/command/commands.hpp"
 #include "pipelines/command/http_settings.hpp"
+#include "pipelines/command/zarr_input.hpp"
 
 namespace weir::command {
 namespace {
@@ -22,6 +23,7 @@ struct ValidateOptions {
 
 /// What is wrong with one file. Every format has a check of its own; which one is asked is decided here.
 FileCheck check_file(const std::string& path, const ValidateOptions& options, const std::stop_token& stop) {
+  if (is_zarr(path)) return check_zarr_input(path, options.http.options(), options.decode, stop);
   CogCheckOptions cog;
   cog.decode = options.decode;
   std::shared_ptr<const ReadableFile> file;
@@ -100,11 +102,14 @@ void validate(const ValidateOptions& options, const std::stop_token& stop) {
 
 Action add_validate(CLI::App& app) {
   auto options = std::make_shared<ValidateOptions>();
-  CLI::App* validate_command = app.add_subcommand("validate", "Say all that is wrong with COG files");
-  validate_command->add_option("FILE", options->paths, "Cloud Optimized GeoTIFF files or their URLs")
+  CLI::App* validate_command =
+      app.add_subcommand("validate", "Say all that is wrong with COGs and Zarr arrays");
+  validate_command
+      ->add_option("FILE", options->paths, "Cloud Optimized GeoTIFF files, PATH.zarr[/NODE], or their URLs")
       ->required();
   validate_command->add_flag("--strict", options->strict, "Take warnings for errors");
-  validate_command->add_flag("--decode", options->decode, "Decode every tile of every level as well");
+  validate_command->add_flag("--decode", options->decode,
+                             "Decode every tile of every level, every chunk as well");
   validate_command->add_flag("--json", options->as_json, "Print JSON, for programs");
   options->http.add_to(*validate_command);
   return [options, validate_command](const std::stop_token& stop) {

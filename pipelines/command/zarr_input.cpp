@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <filesystem>
 #include <vector>
 
 #include "framework/bytes.hpp"
@@ -10,6 +11,8 @@
 #include "nodes/stores/url.hpp"
 #ifdef WEIR_WITH_ZARR
 #include "nodes/raster/window_source.hpp"
+#include "nodes/stores/open_store.hpp"
+#include "nodes/zarr/check_zarr.hpp"
 #include "nodes/zarr/open_zarr_raster.hpp"
 #include "pipelines/command/raster_text.hpp"
 #endif
@@ -92,6 +95,28 @@ void print_zarr_info(const std::string& path, const HttpOptions& http) {
   for (const std::string& note : source->notes()) fmt::print("  note         {}\n", note);
 }
 
+FileCheck check_zarr_input(const std::string& path, const HttpOptions& http, bool decode,
+                           const std::stop_token& stop) {
+  const ZarrPlace place = zarr_place(path);
+  StoreOptions opening;
+  opening.http.http = opening.s3.http = http;
+  std::shared_ptr<const Store> store;
+  try {
+    store = open_store(place.store, opening);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::failed) throw;
+    FileCheck check("Zarr", 1);
+    check.error("unreadable-store", "", error.reason());
+    return check;
+  }
+  ZarrCheckOptions options;
+  options.decode = decode;
+  FileCheck check = check_zarr(store, place.path, options, stop);
+  if (!is_url(place.store) && std::filesystem::is_directory(place.store))
+    check_leftovers(place.path.empty() ? place.store : place.store + "/" + place.path, check);
+  return check;
+}
+
 #else
 
 bool is_zarr(const std::string& path) {
@@ -110,6 +135,9 @@ std::shared_ptr<const ChunkSource> open_zarr_input(const InputOptions& input) {
   throw no_zarr(input.path);
 }
 void print_zarr_info(const std::string& path, const HttpOptions&) {
+  throw no_zarr(path);
+}
+FileCheck check_zarr_input(const std::string& path, const HttpOptions&, bool, const std::stop_token&) {
   throw no_zarr(path);
 }
 

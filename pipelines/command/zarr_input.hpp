@@ -1,8 +1,10 @@
 #pragma once
 
 #include <memory>
+#include <stop_token>
 #include <string>
 
+#include "nodes/raster/file_check.hpp"
 #include "pipelines/command/options.hpp"
 
 namespace weir::command {
@@ -14,5 +16,9 @@ std::shared_ptr<const ChunkSource> open_zarr_input(const InputOptions& input);
 
 /// What `weir info` says. Throws as open_zarr_input.
 void print_zarr_info(const std::string& path, const HttpOptions& http);
+
+/// What `weir validate` lists. Throws a usage Error where this build has no Zarr.
+FileCheck check_zarr_input(const std::string& path, const HttpOptions& http, bool decode,
+                           const std::stop_token& stop);
 
 }  // namespace weir::command

@@ -60,6 +60,9 @@ def fixtures():
             if version == "v3" and described["node_type"] != "array":
                 continue
             wanted = held(path.name)
+            faults = zarr_tool.faults(metadata.parent)
+            if (wanted is None) != bool(faults):
+                checks.not_ok(f"validate zarrita {version} {path}", faults or "holds no numbers, and is taken for valid")
             try:
                 if isinstance(wanted, str):
                     import zarr

@@ -84,6 +84,7 @@ def check_v3(name, dtype, layout, compressor, big, transposed, seed):
         window = some_slices(layout["shape"], seed + 1)
         if not zarr_tool.same(zarr_tool.read(folder, "theirs", dtype, layout["shape"], window), wanted[window]):
             problems.append(f"Weir reads another part {window}")
+    problems += [f"validate finds fault: {fault}" for fault in zarr_tool.faults(folder / "theirs")]
     # Its stored chunks in shards of theirs, in others, and without.
     for shard in shards_of(layout) if rank else ():
         try:
@@ -148,6 +149,7 @@ def check_v2(name, dtype, layout, compressor, order, seed):
     problems = []
     if not zarr_tool.same(zarr_tool.read(folder, "theirs", dtype, layout["shape"]), elements):
         problems.append("Weir reads other elements than zarr wrote")
+    problems += [f"validate finds fault: {fault}" for fault in zarr_tool.faults(folder / "theirs")]
     zarr_tool.create(folder, "ours", json.dumps(json.loads((folder / "theirs" / ".zarray").read_text()), indent=2))
     zarr_tool.write(folder, "ours", elements)
     try:

@@ -1,7 +1,9 @@
 """Weir's arrays from Python: tests/zarr_tool_child, raw elements in files."""
 
+import json
 import os
 import pathlib
+import subprocess
 
 import numpy
 
@@ -45,6 +47,15 @@ def copy(folder, path, to, shard=None, format=None):
         return int(checks.run(*words)[0])
     finally:
         os.environ.pop("FORMAT", None)
+
+
+def faults(path):
+    """The errors that weir validate finds, every chunk decoded."""
+    done = subprocess.run([checks.WEIR, "validate", "--decode", "--json", str(path)], capture_output=True, text=True, timeout=120)
+    said = json.loads(done.stdout)[0]
+    if said["valid"] != (done.returncode == 0):
+        raise RuntimeError(f"exit code {done.returncode}, valid {said['valid']}, {done.stderr}")
+    return [f"{problem['name']} {problem['item']}: {problem['text']}" for problem in said["problems"] if problem["severity"] == "error"]
 
 
 def create(folder, path, metadata):
