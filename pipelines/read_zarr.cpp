@@ -68,8 +68,9 @@ ZarrRead::ZarrRead(std::shared_ptr<const ZarrArray> array, ZarrSelection selecti
       "decode", parts, DecodePart(array_, decoded_),
       {.buffer_bytes = DecodePart::part_bytes(layout, sizes.part), .is_input = true, .slot_bytes = slot});
   graph_->sink("scatter", decoded, ScatterPart(array_, runs, std::move(target)));
-  // One run goes through the nodes one after the other, whatever threads there are: starting them is all they would cost.
-  if (runs_->count() == 1 && graph_->options().engine == Engine::automatic)
+  // One part goes through the nodes one after the other, whatever threads there are: starting them is all they would cost. So it is
+  // with one request, too.
+  if (runs_->count() == 1 && runs_->size(0) <= sizes.part && options.graph.engine == Engine::automatic)
     graph_->options().engine = Engine::serial;
   for (const auto& [node, concurrency] : options.concurrency) graph_->set_concurrency(node, concurrency);
 }

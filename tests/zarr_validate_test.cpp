@@ -386,10 +386,10 @@ TEST_CASE("what a store cannot do is said once, and what it hides in a folder is
   };
   CHECK(leftovers() == Names{});
   for (const char* name :
-       {"a.zarr/c/0/.1.weir-0123456789abcdef.tmp", "a.zarr/.zarr.json.weir-lock",
-        ".a.zarr.weir-0123456789abcdef.tmp", ".b.zarr.weir-0123456789abcdef.tmp", "a.zarr/.hidden"})
+       {"a.zarr/c/0/.1.weir-0123456789abcdef.tmp", "a.zarr/.weir-lock", ".a.zarr.weir-0123456789abcdef.tmp",
+        ".b.zarr.weir-0123456789abcdef.tmp", "a.zarr/.hidden"})
     std::ofstream(folder / name) << "x";
-  CHECK(leftovers() == Names{"leftover ../.a.zarr.weir-0123456789abcdef.tmp", "leftover .zarr.json.weir-lock",
+  CHECK(leftovers() == Names{"leftover ../.a.zarr.weir-0123456789abcdef.tmp", "leftover .weir-lock",
                              "leftover c/0/.1.weir-0123456789abcdef.tmp"});
   CHECK(found(store) == Names{"stray-object |.hidden"});
 }

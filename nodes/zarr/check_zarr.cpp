@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "framework/error.hpp"
+#include "nodes/stores/folder_locks.hpp"
 #include "nodes/zarr/check_chunks.hpp"
 #include "nodes/zarr/json_value.hpp"
 #include "nodes/zarr/metadata_problems.hpp"
@@ -430,7 +431,7 @@ void check_leftovers(const std::string& folder, FileCheck& check, FileSystem& fi
   const auto look = [&](const std::string& below, const std::string& where, std::string_view of) {
     static_cast<void>(files.list_folder(below.c_str(), [&](std::string_view name, unsigned char) {
       const bool is_leftover =
-          name.starts_with(of) && (is_temporary_name(name) || name.ends_with(".weir-lock"));
+          name.starts_with(of) && (is_temporary_name(name) || name == FolderLocks::lock_name);
       if (is_leftover)
         check.add({FileProblem::Severity::warning, "leftover", "", where + std::string(name),
                    "a writer runs, or has died and left it behind", 0});

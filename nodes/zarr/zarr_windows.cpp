@@ -102,7 +102,7 @@ Output<ZarrWindow> ZarrWindows::windows() {
                                  .units = plan->units(),
                                  .items_of_unit = runs,
                                  .standing_bytes = array_->standing_bytes()});
-  NodeOptions fetching{.lane = Lane::io,
+  NodeOptions fetching{.lane = lane_of(array_->store()),
                        .item_bytes = sizes.run * item_bytes(layout),
                        .buffer_bytes = FetchRun::run_bytes(layout, sizes)};
   if (const unsigned at_once = array_->store().requests_at_once(); at_once > 0)
