@@ -20,7 +20,7 @@ struct CatalogConfig {
   std::string keys;     ///< a file of keys, one in a line, instead of listing
   std::string catalog;  ///< a folder with an earlier catalog, whose paths are the keys, instead of listing
 
-  std::uint64_t n_consumers = 1000;        ///< fetches in flight
+  std::uint64_t n_consumers = 1000;        ///< fetches in flight; 2048 at most are
   std::uint64_t list_chunk_size = 10'000;  ///< keys of one round over all ranges that are listed side by side
   std::uint64_t max_buffer_size = 1'000'000;  ///< keys between listing and writing, at most
   std::uint64_t write_chunk_size = 100'000;   ///< rows of a part

@@ -10,9 +10,12 @@
 namespace weir {
 namespace {
 
-/// Of each key between fetching and parsing: more where there is memory for it, as larger headers are fetched one by one.
+/// Where there is memory for it, headers of several times the usual are not fetched alone, and those that are more at once.
+bool has_much(const GraphOptions& limits) {
+  return limits.memory >= std::uint64_t{1} << 30;
+}
 std::uint64_t header_room(const GraphOptions& limits) {
-  return std::clamp<std::uint64_t>(limits.memory / 8192, largest_header, 4 * largest_header);
+  return has_much(limits) ? 4 * largest_header : largest_header;
 }
 
 }  // namespace
@@ -29,13 +32,15 @@ GraphOptions catalog_limits(GraphOptions limits, const CatalogConfig& config, co
 FetchHeadersOptions fetch_options(const CatalogConfig& config, const Store& store,
                                   const GraphOptions& limits) {
   FetchHeadersOptions options;
-  options.in_flight = static_cast<unsigned>(config.n_consumers);
+  // A unit of 32 keys takes 6 to 9 MiB, so no more than one for each MiB of the budget can be in flight; they need not have buffers.
+  const std::uint64_t most = std::max<std::uint64_t>(64, limits.memory >> 20);
+  options.in_flight = static_cast<unsigned>(std::min(config.n_consumers, most));
   // Local files are read by threads, which have all to do.
   if (store.requests_at_once() == 0)
     options.in_flight = std::min(options.in_flight, std::max(2U, limits.threads));
   options.prefetch = config.prefetch;
   options.header_room = header_room(limits);
-  options.alone = static_cast<unsigned>(std::clamp<std::uint64_t>(limits.memory / (64 << 20), 1, 16));
+  options.alone = has_much(limits) ? 16 : 2;
   return options;
 }
 
@@ -44,6 +49,7 @@ CatalogOptions catalog_options(const CatalogConfig& config) {
   options.schema = config.schema;
   options.rows_per_part = config.write_chunk_size;
   options.rows_per_group = std::min(options.rows_per_group, options.rows_per_part);
+  options.group_bytes = 6 << 20;  // 50,000 rows of scenes have 4 MB, and Arrow holds a group three times
   return options;
 }
 

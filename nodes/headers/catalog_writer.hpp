@@ -29,7 +29,7 @@ struct CatalogOptions {
 /// Where the work of a catalog stands: what a part's commit makes durable, and a later run goes on from.
 struct CatalogProgress {
   std::uint64_t units = 0;  ///< units of the listing that are in finished parts, all of each
-  std::string cursor;       ///< of the listing behind those units, as the lister wrote it (JSON)
+  std::string cursor;       ///< of the listing behind those units, as the lister wrote it; UTF-8
 };
 
 /// Writes a catalog into a folder of its own (columns: catalog_schema.hpp):

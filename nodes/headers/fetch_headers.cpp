@@ -21,8 +21,8 @@ constexpr std::uint64_t largest_request = (512 + 8 * 36 + 512) << 10;
 constexpr std::uint64_t most_prefetch = 32 << 10;
 /// Bodies at once: threads, which only wait.
 constexpr unsigned most_bodies = 64;
-/// Of a reader alone (HeaderReader) with what it asks for, and of a row before it is made to fit: texts of 512 KiB in hexadecimal.
-constexpr std::uint64_t alone_bytes = 3 << 20;
+/// Of a reader (HeaderReader); and of one alone with its row before that is made to fit: texts of 512 KiB in hexadecimal.
+constexpr std::uint64_t reader_bytes = 1 << 20, alone_bytes = 3 << 20;
 /// Answers that a reader needs, for all its directories, and some more.
 constexpr unsigned most_rounds = 4096;
 /// How often a file is read that is another one in the middle of it.
@@ -31,7 +31,9 @@ constexpr int tries_for_one_version = 3;
 }  // namespace
 
 FetchHeaders::Shared::Shared(const Store& store, const FetchHeadersOptions& wanted)
-    : options(wanted), reader(store.range_reader(wanted.in_flight)), alone(wanted.alone) {
+    : options(wanted),
+      reader(store.range_reader(std::min<unsigned>(wanted.in_flight, most_bodies * keys_of_unit))),
+      alone(wanted.alone) {
   for (std::size_t i = 0; i < guesses; ++i)
     guess.emplace_back(options.prefetch, std::max(options.prefetch, most_prefetch));
 }
@@ -407,8 +409,8 @@ std::uint64_t FetchHeaders::item_bytes() const {
 std::uint64_t FetchHeaders::standing_bytes() const {
   // A reader grows by what one call brings before it is found too large.
   const std::uint64_t readers = shared_->reader->waits() ? concurrency() : shared_->reader->threads();
-  return sizeof(Shared) + shared_->reader->standing_bytes() +
-         (readers + shared_->options.alone) * alone_bytes;
+  return sizeof(Shared) + shared_->reader->standing_bytes() + readers * reader_bytes +
+         shared_->options.alone * alone_bytes;
 }
 
 }  // namespace weir

@@ -16,7 +16,7 @@
 namespace weir {
 
 struct FetchHeadersOptions {
-  unsigned in_flight = 1000;          ///< requests at once; of a store that waits, threads
+  unsigned in_flight = 1000;  ///< requests at once, at most 2048; of a store that waits, threads, at most 64
   std::uint64_t prefetch = 16 << 10;  ///< bytes to ask for first, until it is known where headers end
   std::uint64_t header_room =
       largest_header;  ///< of each key between fetching and parsing; more are fetched alone

@@ -54,8 +54,8 @@ CatalogConfig config_of(const Parameters& parameters) {
   config.prefixes = split_list(text("prefixes"));
   config.keys = text("keys");
   config.catalog = text("catalog");
-  config.filter.include = patterns_of(text("include"));
-  config.filter.exclude = patterns_of(text("exclude"));
+  config.filter.include = patterns_of(text("names"));
+  config.filter.exclude = patterns_of(text("not_names"));
   if (parameters.has("min_size")) config.filter.min_size = parameters.bytes("min_size");
   if (parameters.has("max_size")) config.filter.max_size = parameters.bytes("max_size");
   for (const auto& [name, time] : {std::pair("modified_after", &config.filter.modified_after),
@@ -216,8 +216,8 @@ NodeType list_headers_node_type() {
       {.name = "prefixes", .help = "only keys below one of these: a,b/c"},
       {.name = "keys", .help = "a file of keys, one in a line, instead of listing"},
       {.name = "catalog", .help = "an earlier catalog, whose paths are the keys, instead of listing"},
-      {.name = "include", .help = "patterns of names, one of which must fit; default: TIFF's endings"},
-      {.name = "exclude", .help = "patterns of names, none of which may fit"},
+      {.name = "names", .help = "patterns of names, one of which must fit; default: TIFF's endings"},
+      {.name = "not_names", .help = "patterns of names, none of which may fit"},
       {.name = "min_size", .type = ParameterType::bytes, .help = "only files of at least this size"},
       {.name = "max_size", .type = ParameterType::bytes, .help = "only files of at most this size"},
       {.name = "modified_after", .help = "only files that were written later: 2024-05-01"},

@@ -20,10 +20,7 @@ void WriteCatalogRows::open() {
       folder_.options.schema == CatalogSchema::weir ? "weir" : "tiff-dumper", folder_.options.rows_per_part);
   writer_ = std::make_shared<CatalogWriter>(folder_.path, identity, folder_.options, folder_.overwrite,
                                             *folder_.files);
-  // The cursor is text in quotation marks: of letters, digits, '%', '.', '/', '-', '_', '~' and spaces.
-  std::string cursor = writer_->progress().cursor;
-  if (cursor.size() >= 2) cursor = cursor.substr(1, cursor.size() - 2);
-  listing_->lister().begin_at(std::move(cursor));
+  listing_->lister().begin_at(writer_->progress().cursor);
   counts_->rows = counts_->rows_before = writer_->rows();
   counts_->errors = counts_->errors_before = writer_->errors();
 }
@@ -31,14 +28,13 @@ void WriteCatalogRows::open() {
 void WriteCatalogRows::operator()(const RowBatch& batch, const Context& context) {
   if (batch.is_empty()) return;
   if (!std::exchange(has_memory_, true)) writer_->draw_from(context.scratch());
-  writer_->add(batch.rows, batch.errors, fmt::format("\"{} {}\"", listing_->lister().header(), batch.cursor),
-               batch.old);
+  writer_->add(batch.rows, batch.errors, listing_->lister().header() + " " + batch.cursor, batch.old);
   counts_->parsed += batch.keys;
   counts_->rows = writer_->rows();
   counts_->errors = writer_->errors();
 }
 
-void WriteCatalogRows::close(const Context&) {
+void WriteCatalogRows::close() {
   writer_->finish(listing_->old());
   counts_->rows = writer_->rows();
   counts_->errors = writer_->errors();

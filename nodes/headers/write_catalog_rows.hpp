@@ -26,7 +26,7 @@ class WriteCatalogRows {
 
   void open();
   void operator()(const RowBatch& batch, const Context& context);
-  void close(const Context&);
+  void close();
 
   /// Of all runs. Any thread.
   struct Counts {

@@ -17,8 +17,6 @@
 namespace weir {
 namespace {
 
-/// Of curl, per transfer; its default of 16 KiB takes four times the calls.
-constexpr long receive_bytes = 64 << 10;
 /// What is read of an answer that nobody wants (an error page), so that its connection can be used again.
 constexpr std::uint64_t unwanted_bytes = 64 << 10;
 /// Of requests that HttpOptions::rate spaces: those of so long may begin together, as a wait has milliseconds.
@@ -287,7 +285,7 @@ HttpClient::Loop::~Loop() {
 }
 
 std::uint64_t HttpClient::Loop::standing_bytes() const {
-  return std::uint64_t{options_.requests} * receive_bytes;
+  return std::uint64_t{options_.requests} * options_.receive_bytes;
 }
 
 std::uint64_t HttpClient::Loop::start(HttpRequest request, Done done) {
@@ -409,7 +407,7 @@ void HttpClient::Loop::begin(std::unique_ptr<Transfer> transfer) {
   set(CURLOPT_PRIVATE, static_cast<void*>(&of));
   set(CURLOPT_ERRORBUFFER, static_cast<char*>(of.error));
   set(CURLOPT_NOSIGNAL, 1L);
-  set(CURLOPT_BUFFERSIZE, receive_bytes);
+  set(CURLOPT_BUFFERSIZE, static_cast<long>(options_.receive_bytes));
   set(CURLOPT_USERAGENT, "weir");
   set(CURLOPT_FOLLOWLOCATION, 1L);
   set(CURLOPT_MAXREDIRS, static_cast<long>(options_.redirects));

@@ -25,6 +25,8 @@ struct HttpOptions {
   unsigned requests = 16;
   /// Requests that are begun in a second at most; 0: no limit.
   double rate = 0;
+  /// What each of them has for what comes; curl's own 16 KiB takes four times the calls for large bodies.
+  std::uint32_t receive_bytes = 64 << 10;
   /// Redirections that one request follows.
   unsigned redirects = 10;
   /// What opening a file reads of its beginning, and then what is read around a tag or array elsewhere. 64 KiB are 5 ms

@@ -64,6 +64,7 @@ HttpRanges::HttpRanges(const HttpOptions& options, Request request, Traffic& tra
     HttpOptions part = options;
     part.requests = (options.requests + i) / loops;
     part.rate = options.rate / loops;
+    part.receive_bytes = 16 << 10;  // bodies are small, and requests many
     clients_.push_back(std::make_unique<HttpClient>(part));
   }
 }

@@ -24,7 +24,7 @@ namespace {
 constexpr std::uint64_t smallest_part = 5 << 20, largest_put = std::uint64_t{5} << 30;
 constexpr std::size_t most_parts = 10'000;
 // Of an answer in XML. A page of 1000 keys of 100 bytes has 450 KB; one that has more than this is asked for in two.
-constexpr std::size_t answer_bytes = 1 << 20;
+constexpr std::size_t answer_bytes = 640 << 10;
 constexpr std::size_t keys_of_page = 1000;
 
 std::string from_environment(std::string value, std::initializer_list<const char*> names) {
@@ -428,9 +428,12 @@ HttpReply S3Store::send_listing(std::string_view prefix, HttpRequest request,
   return reply;
 }
 
+std::uint64_t S3Store::standing_bytes() const {
+  return sizeof *this + objects_->standing_bytes() + s3_page_bytes;  // one page is taken apart at a time
+}
+
 std::uint64_t S3Store::listing_bytes() const {
-  // The text, in a string that doubles, and a page of what it says; pages are taken apart one at a time.
-  return 3 * answer_bytes + s3_page_bytes / 4;
+  return 3 * answer_bytes;  // the text, in a string that doubles, and a page of what it says
 }
 
 std::unique_ptr<RangeReader> S3Store::range_reader(unsigned at_once) const {
@@ -479,6 +482,9 @@ std::uint64_t S3Store::writer_bytes() const {
   return 0;
 }
 std::uint64_t S3Store::listing_bytes() const {
+  return 0;
+}
+std::uint64_t S3Store::standing_bytes() const {
   return 0;
 }
 

@@ -14,6 +14,7 @@ Action add_read(CLI::App& app);
 Action add_info(CLI::App& app);
 Action add_validate(CLI::App& app);
 Action add_compact(CLI::App& app);
+Action add_headers(CLI::App& app, bool explain);
 /// A graph file; its plan.
 Action add_run(CLI::App& app, bool explain);
 Action add_nodes(CLI::App& app);

@@ -35,13 +35,13 @@ void tell_error(const weir::Error& error) {
 }
 
 int run_command(int argc, char** argv) {
-  // "weir explain convert ..." takes what "weir convert ..." takes, and "weir explain GRAPH.yaml ..." what "weir run
+  // "weir explain convert ..." takes what "weir convert ..." takes, headers alike, and "weir explain GRAPH.yaml ..." what "weir run
   // GRAPH.yaml ..." does.
   std::vector<char*> arguments(argv, argv + argc);
   const std::string_view explained = argc > 2 && std::strcmp(argv[1], "explain") == 0 ? argv[2] : "";
   const bool explain = !explained.empty() && explained != "--help" && explained != "-h";
   char run_word[] = "run";
-  if (explain && (explained == "convert" || explained == "run"))
+  if (explain && (explained == "convert" || explained == "headers" || explained == "run"))
     arguments.erase(arguments.begin() + 1);
   else if (explain)
     arguments[1] = run_word;
@@ -54,6 +54,7 @@ int run_command(int argc, char** argv) {
                                    weir::build_info::compiler, weir::build_info::libraries));
   std::vector<weir::command::Action> actions;
   actions.push_back(weir::command::add_convert(app, explain));
+  actions.push_back(weir::command::add_headers(app, explain));
   actions.push_back(weir::command::add_run(app, explain));
   if (!explain) {
     actions.push_back(weir::command::add_read(app));
@@ -71,13 +72,14 @@ int run_command(int argc, char** argv) {
   try {
     if (explained == "read" || explained == "info" || explained == "validate" || explained == "compact" ||
         explained == "nodes" || explained == "plugin-check")
-      throw weir::Error::usage("explain", explained,
-                               "only graph files and convert have a plan to show: weir explain GRAPH.yaml");
+      throw weir::Error::usage(
+          "explain", explained,
+          "only graph files, convert and headers have a plan to show: weir explain GRAPH.yaml");
     app.parse(static_cast<int>(arguments.size()), arguments.data());
     if (app.get_subcommands().empty())
       throw weir::Error::usage("run", "weir",
-                               "no command is named: convert, read, run, explain, validate, compact, nodes "
-                               "or info; weir --help says more");
+                               "no command is named: convert, read, headers, run, explain, validate, "
+                               "compact, nodes or info; weir --help says more");
     if (!explain && app.got_subcommand("explain"))
       throw weir::Error::usage("explain", "nothing",
                                "name a command or a graph file: weir explain convert IN OUT");

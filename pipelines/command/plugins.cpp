@@ -8,6 +8,7 @@
 #include "nodes/plugins/add_plugins.hpp"
 #include "nodes/plugins/plugin_nodes.hpp"
 #include "pipelines/command/commands.hpp"
+#include "pipelines/header_node_types.hpp"
 #include "pipelines/node_types.hpp"
 #ifdef WEIR_WITH_ZARR
 #include "pipelines/zarr_node_types.hpp"
@@ -34,6 +35,7 @@ Registry known_nodes() {
 #ifdef WEIR_WITH_ZARR
   add_zarr_nodes(registry);
 #endif
+  add_header_nodes(registry);
   add_plugin_nodes(registry, found.plugins);
   return registry;
 }
