@@ -52,7 +52,13 @@ finish() {
   printf '\n'
   exit "$status"
 }
-interrupted() { not_ok "the run" "interrupted"; finish; }
+interrupted() {
+  local background
+  mapfile -t background < <(jobs -p)
+  if [ "${#background[@]}" -gt 0 ]; then kill "${background[@]}" 2>/dev/null; fi
+  not_ok "the run" "interrupted"
+  finish
+}
 trap interrupted INT TERM HUP
 
 logs="$root/build/logs"
@@ -375,11 +381,23 @@ run_default() {
   unit_tests default "$root/build"
   examples_print_what_they_say default "$root/build"
   install_tests default "$root/build"
-  foreign_readers "$root/build"
-  if wanted fuzz; then
-    need "configure (asan)" configure_asan && need "build the fuzz targets (asan)" \
-      cmake --build "$root/build/asan" --target fuzz && fuzz_targets asan "$root/build/asan" fuzz_one 60
+  # Foreign readers keep one core busy; the other builds the fuzz targets meanwhile.
+  local fuzz_build="" fuzz_log="$logs/fuzz_targets.log"
+  if wanted fuzz && need "configure (asan)" configure_asan; then
+    nice cmake --build "$root/build/asan" --target fuzz >"$fuzz_log" 2>&1 &
+    fuzz_build=$!
   fi
+  foreign_readers "$root/build"
+  if [ -n "$fuzz_build" ]; then
+    need "build the fuzz targets (asan)" ended_well "$fuzz_build" "$fuzz_log" &&
+      fuzz_targets asan "$root/build/asan" fuzz_one 60
+  fi
+}
+ended_well() {  # PROCESS LOG: waits for a background process of this shell, and shows what it said
+  local status=0
+  wait "$1" || status=$?
+  cat "$2"
+  return "$status"
 }
 
 run_minimal() {
