@@ -53,7 +53,9 @@ TEST_CASE("sizes that are none, overflow or go over a limit are refused by their
       {{"chunk_key_encoding", R"({"name": "default", "configuration": {"separator": "-"}})"},
        "chunk_key_encoding.configuration.separator: is neither \".\" nor \"/\""},
   };
-  for (const auto& [set, reason] : cases) {
+  for (const auto& both : cases) {
+    const auto& set = both.first;  // clang 14 captures no structured bindings
+    const auto& reason = both.second;
     CAPTURE(set.second);
     const std::string said = v3_refusal(v3_with(set.first, set.second));
     CAPTURE(said);
@@ -136,7 +138,9 @@ TEST_CASE("codecs that are unknown, out of order or out of range are refused") {
            R"({"chunk_shape": [2, 3], "codecs": ["bytes"], "index_location": "middle", "index_codecs": []})"),
        "codecs[0].configuration.index_location: is neither \"start\" nor \"end\""},
   };
-  for (const auto& [codecs, reason] : cases) {
+  for (const auto& both : cases) {
+    const auto& codecs = both.first;  // clang 14 captures no structured bindings
+    const auto& reason = both.second;
     CAPTURE(codecs);
     CHECK(v3_refusal(v3_with("codecs", codecs)) == reason);
   }
@@ -168,7 +172,9 @@ TEST_CASE("filters and compressors of v2 that do not fit are refused") {
       {{"chunks", "[2]"}, "chunks: has 1 sizes, and the array 2 axes"},
       {{"dtype", R"("|V4294967295")"}, "dtype: an element is larger than a chunk may be"},
   };
-  for (const auto& [set, reason] : cases) {
+  for (const auto& both : cases) {
+    const auto& set = both.first;  // clang 14 captures no structured bindings
+    const auto& reason = both.second;
     CAPTURE(set.second);
     CHECK(v2_refusal(v2_with(set.first, set.second)) == reason);
   }

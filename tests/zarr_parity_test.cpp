@@ -172,13 +172,13 @@ TEST_CASE("graphs and the plain pipeline agree on arrays, keys and bytes, in eve
   std::size_t cells = 0;
   for (const Layout& layout : layouts)
     for (const Codecs& codecs : all_codecs(layout.shape.size()))
-      for (const auto& [name, writes] : sequences(layout.shape))
+      for (const auto& sequence : sequences(layout.shape))
         for (const bool keeps_empty : {false, true}) {
           CAPTURE(layout.name);
           CAPTURE(codecs.name);
-          CAPTURE(name);
+          CAPTURE(sequence.first);
           CAPTURE(keeps_empty);
-          compare(layout, codecs, writes, keeps_empty, graphs[cells++ % graphs.size()]);
+          compare(layout, codecs, sequence.second, keeps_empty, graphs[cells++ % graphs.size()]);
         }
   MESSAGE(cells << " cells");
 }
