@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cassert>
 #include <cstdlib>
 #include <limits>
@@ -24,8 +25,8 @@ std::size_t rounded(std::size_t bytes, std::size_t step) {
   return (bytes + step - 1) / step * step;
 }
 
-/// Small blocks of pools that have ended, for the next ones: half of what a run over one chunk of 64 KiB takes is fresh memory. The
-/// process's, beside all budgets, so there are few of them.
+/// Small blocks of pools that have ended, for the next ones: half of what a run over one chunk of 64 KiB takes is fresh memory. A pool
+/// whose limit has no room for them beside its own frees them.
 class IdleBlocks {
  public:
   static IdleBlocks& of_process() {
@@ -36,16 +37,25 @@ class IdleBlocks {
   std::byte* take(std::size_t capacity) {
     std::lock_guard lock(mutex_);
     for (Block& block : blocks_)
-      if (block.data != nullptr && block.capacity == capacity) return std::exchange(block.data, nullptr);
+      if (block.data != nullptr && block.capacity == capacity) {
+        bytes_ -= capacity;
+        return std::exchange(block.data, nullptr);
+      }
     return nullptr;
+  }
+  std::uint64_t bytes() const { return bytes_; }
+  void free_all() noexcept {
+    std::lock_guard lock(mutex_);
+    for (Block& block : blocks_) free(block);
   }
   /// The oldest makes room.
   void keep(std::byte* data, std::size_t capacity) noexcept {
     if (capacity > most_bytes) return static_cast<void>(::munmap(data, capacity));
     std::lock_guard lock(mutex_);
     Block& place = blocks_[next_++ % blocks_.size()];
-    if (place.data != nullptr) ::munmap(place.data, place.capacity);
+    free(place);
     place = {data, capacity};
+    bytes_ += capacity;
   }
 
  private:
@@ -53,10 +63,17 @@ class IdleBlocks {
     std::byte* data = nullptr;
     std::size_t capacity = 0;
   };
+  void free(Block& block) noexcept {
+    if (block.data == nullptr) return;
+    ::munmap(block.data, block.capacity);
+    bytes_ -= block.capacity;
+    block = {};
+  }
   static constexpr std::size_t most_bytes = 128 << 10;  // of each: 1 MiB in all
   std::mutex mutex_;
   std::array<Block, 8> blocks_;
   std::size_t next_ = 0;
+  std::atomic<std::uint64_t> bytes_ = 0;
 };
 
 }  // namespace
@@ -96,7 +113,12 @@ std::uint64_t BufferPool::charge(std::uint64_t bytes) {
   return rounded(std::max<std::uint64_t>(bytes, 1), page);
 }
 
+std::uint64_t BufferPool::idle_bytes() {
+  return IdleBlocks::of_process().bytes();
+}
+
 void BufferPool::make_room(std::uint64_t bytes) {
+  if (live_ + kept_bytes_ + bytes + idle_bytes() > limit_) IdleBlocks::of_process().free_all();
   // Largest first: few system calls, and small blocks are the ones that come back soonest.
   while (live_ + kept_bytes_ + bytes > limit_ && !kept_.empty()) {
     auto largest = std::prev(kept_.end());
@@ -120,12 +142,12 @@ Buffer BufferPool::allocate(std::size_t bytes, Lease lease) {
       if (found->second.empty()) kept_.erase(found);
       kept_bytes_ -= capacity;
     } else {
+      buffer.data_ = IdleBlocks::of_process().take(capacity);
       make_room(capacity);
     }
     live_ += capacity;
     peak_ = std::max(peak_, live_ + kept_bytes_);
   }
-  if (buffer.data_ == nullptr) buffer.data_ = IdleBlocks::of_process().take(capacity);
   if (buffer.data_ == nullptr) {
     void* block = ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (block == MAP_FAILED) {

@@ -91,6 +91,33 @@ TEST_CASE("a small block of a pool that has ended is the next one's, a large one
   }
 }
 
+TEST_CASE("blocks of pools that have ended are freed before they take a pool beyond its limit") {
+  constexpr std::uint64_t page = 4096;
+  const auto leave_some = [] {
+    const auto budget = std::make_shared<Budget>(64 * page);
+    const auto pool = std::make_shared<BufferPool>(64 * page);
+    std::vector<Buffer> buffers;
+    for (int i = 0; i < 4; ++i) buffers.push_back(take(*budget, *pool, 16 * page));
+  };
+  const auto most_with_idle = [](std::uint64_t limit, bool is_scratch) {
+    const auto budget = std::make_shared<Budget>(limit);
+    const auto pool = std::make_shared<BufferPool>(limit);
+    if (is_scratch)
+      pool->scratch_free(pool->scratch_malloc(2 * page));
+    else
+      take(*budget, *pool, 2 * page);
+    return pool->peak_bytes() + BufferPool::idle_bytes();
+  };
+  for (const bool is_scratch : {false, true}) {
+    most_with_idle(2 * page, is_scratch);  // what other tests left goes
+    leave_some();
+    REQUIRE(BufferPool::idle_bytes() == 64 * page);
+    CHECK(most_with_idle(1 << 20, is_scratch) >= 66 * page);  // there is room for both
+    leave_some();
+    CHECK(most_with_idle(65 * page, is_scratch) <= 65 * page);
+  }
+}
+
 TEST_CASE("live and kept blocks together never exceed the limit, whatever sizes come") {
   constexpr std::uint64_t limit = 600'000;
   const auto budget = std::make_shared<Budget>(limit);
