@@ -55,7 +55,6 @@ CatalogOptions catalog_options(const CatalogConfig& config) {
 
 NodeOptions list_node(std::shared_ptr<const CatalogListing> listing) {
   NodeOptions options{.concurrency = 1, .lane = Lane::io};
-  options.units = std::uint64_t{1} << 40;
   options.item_bytes = KeyBatch::item_bytes;
   options.standing_bytes = listing->standing_bytes();
   options.ended = [listing = std::move(listing)](std::uint64_t) { return listing->lister().has_ended(); };

@@ -25,19 +25,7 @@ std::string word(std::string_view text) {
   return "." + encode_url(text, true);
 }
 std::string unword(std::string_view text) {
-  std::string plain;
-  text.remove_prefix(std::min<std::size_t>(1, text.size()));
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    unsigned char byte = 0;
-    if (text[i] == '%' && i + 2 < text.size() &&
-        std::from_chars(text.data() + i + 1, text.data() + i + 3, byte, 16).ptr == text.data() + i + 3) {
-      plain += static_cast<char>(byte);
-      i += 2;
-    } else {
-      plain += text[i];
-    }
-  }
-  return plain;
+  return decode_url(text.substr(std::min<std::size_t>(1, text.size())), false);
 }
 
 class Words {

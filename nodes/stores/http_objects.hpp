@@ -74,5 +74,7 @@ class HttpObjects {
 
 /// Percent-encodes all but letters, digits and "-._~" (RFC 3986, 2.3), and slashes where they are to stay.
 std::string encode_url(std::string_view text, bool keeps_slashes);
+/// Back; what is no %XX stays. In queries and listings '+' is a space.
+std::string decode_url(std::string_view text, bool plus_is_space);
 
 }  // namespace weir

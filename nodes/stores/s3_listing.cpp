@@ -10,28 +10,10 @@
 #include <string_view>
 
 #include "framework/error.hpp"
+#include "nodes/stores/http_objects.hpp"
 #include "nodes/stores/web_time.hpp"
 
 namespace weir {
-namespace {
-
-std::string decoded(std::string_view text) {
-  std::string plain;
-  plain.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    unsigned char byte = 0;
-    if (text[i] == '%' && i + 2 < text.size() &&
-        std::from_chars(text.data() + i + 1, text.data() + i + 3, byte, 16).ptr == text.data() + i + 3) {
-      plain += static_cast<char>(byte);
-      i += 2;
-    } else {
-      plain += text[i] == '+' ? ' ' : text[i];
-    }
-  }
-  return plain;
-}
-
-}  // namespace
 
 S3Page parse_s3_page(std::string xml, const std::string& start) {
   const auto refuse = [](std::string_view reason) { throw Error("read", "a listing", reason); };
@@ -44,7 +26,7 @@ S3Page parse_s3_page(std::string xml, const std::string& start) {
   if (!page) refuse("the answer is no listing");
   const bool is_encoded = std::string_view(page.child_value("EncodingType")) == "url";
   const auto name_of = [&](const char* text) {
-    std::string name = is_encoded ? decoded(text) : std::string(text);
+    std::string name = is_encoded ? decode_url(text, true) : std::string(text);
     if (!name.starts_with(start)) refuse(fmt::format("the answer has what was not asked for: '{}'", name));
     return name;
   };
