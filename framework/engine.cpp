@@ -250,7 +250,7 @@ void NodeRunner::record_call(Clock::time_point started) {
   busy_ns_.fetch_add(nanoseconds(ended - started), std::memory_order_relaxed);
   // On the thread that called run(), which is the first compute thread.
   if (recording_ != nullptr && ended - started > std::chrono::microseconds(10))
-    recording_->add(recording_->compute_thread(0), index_, 0, started, ended);
+    recording_->add(recording_->compute_thread(0), index_, 0, started, ended, 0);
 }
 
 void NodeRunner::fail_with_current(const Message& in) noexcept {

@@ -50,6 +50,7 @@ std::uint64_t coarsen(std::vector<RunSlice>& slices, std::size_t most, std::uint
         ++out;
         continue;
       }
+      if (slices[same].count == 0) slices[same].ticket = slice.ticket;
       slices[same].busy_ns += slice.busy_ns;
       slices[same].count += slice.count;
       for (std::size_t next = same + 1; next < out; ++next)
@@ -113,7 +114,7 @@ std::uint64_t RunRecording::since_begin(Clock::time_point time) const {
 }
 
 void RunRecording::add(std::uint32_t thread, std::uint32_t node, std::uint64_t ticket,
-                       Clock::time_point start, Clock::time_point end) {
+                       Clock::time_point start, Clock::time_point end, std::uint32_t bodies) {
   assert(thread < lanes_.size());
   Lane& lane = lanes_[thread];
   if (lane.slices.size() == most_slices_)
@@ -123,6 +124,7 @@ void RunRecording::add(std::uint32_t thread, std::uint32_t node, std::uint64_t t
   slice.busy_ns = since_begin(end) - slice.start_ns;
   slice.ticket = ticket;
   slice.node = node;
+  slice.count = bodies;
   lane.slices.push_back(slice);
 }
 

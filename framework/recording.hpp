@@ -17,7 +17,7 @@ struct RunSlice {
   std::uint64_t busy_ns = 0;   ///< how long; of merged bodies the sum, without the gaps between them
   std::uint64_t ticket = 0;    ///< of the item that came in; of merged ones the first
   std::uint32_t node = 0;      ///< index, or RunRecording::waiting_for_tokens/bytes
-  std::uint32_t count = 1;     ///< bodies
+  std::uint32_t count = 1;     ///< bodies; 0: open() or close()
 };
 
 /// The state of a run at one moment. Where samples were merged it is the largest of each.
@@ -115,9 +115,9 @@ class RunRecording {
   /// threads of a node.
   std::uint32_t compute_thread(unsigned thread) const { return 1 + thread; }
   std::uint32_t io_thread(std::uint32_t node, unsigned thread) const { return first_io_[node] + thread; }
-  /// One body is done; called by the thread it ran on.
+  /// One body is done, or (0 bodies) open() or close(); called by the thread it ran on.
   void add(std::uint32_t thread, std::uint32_t node, std::uint64_t ticket, Clock::time_point start,
-           Clock::time_point end);
+           Clock::time_point end, std::uint32_t bodies = 1);
   /// Whether a body was so slow that note_slow wants to know its name. Any thread.
   bool is_slow(std::uint32_t node, Clock::duration busy) const {
     return busy.count() > nodes_[node].threshold.load(std::memory_order_relaxed);

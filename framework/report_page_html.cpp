@@ -403,7 +403,7 @@ function draw_time(holder) {
       if (!slice) return `${part.thread.name}, at ${when}\n` + (part.thread.id === 0 ? "did not wait" : "nothing to do");
       const [start, long, node, ticket, bodies] = slice;
       if (node < 0) return `admission waited for ${node === -1 ? "bytes" : "tokens"}\n${seconds(long / 1e6)}, from ${seconds(start / 1e6)}`;
-      return `${nodes[node].name}: ` + (bodies === 1 ? "item " + count(ticket) : `${count(bodies)} items from ${count(ticket)} on`) +
+      return `${nodes[node].name}: ` + (bodies === 0 ? "opens or closes" : bodies === 1 ? "item " + count(ticket) : `${count(bodies)} items from ${count(ticket)} on`) +
         `\n${seconds(long / 1e6)}, from ${seconds(start / 1e6)}`;
     }
     const i = samples.findIndex(s => s[0] >= us), sample = samples[i];

@@ -2,10 +2,13 @@
 
 #include <malloc.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "framework/report.hpp"
+#include "framework/trace.hpp"
 #include "tests/engine_support.hpp"
 #include "tests/seen_graphs.hpp"
 
@@ -80,6 +83,27 @@ TEST_CASE("each body is recorded once, on one thread at a time, and busy times a
     }
     CHECK(recording.resolution_ns() == 0);
     CHECK(!recording.samples().empty());
+  }
+}
+
+TEST_CASE("opening and closing an output is recorded as its work, and not as a body") {
+  struct SlowFile {
+    void open() { std::this_thread::sleep_for(std::chrono::milliseconds(2)); }
+    void close() { std::this_thread::sleep_for(std::chrono::milliseconds(2)); }
+    void operator()(const int&) {}
+  };
+  const Watchdog watchdog("slow open");
+  for (const Setup& setup : setups()) {
+    RunRecording recording;
+    Graph graph(recorded(setup, &recording));
+    auto numbers =
+        graph.source<int>("numbers", [](std::uint64_t, Emit<int>& emit) { emit(1); }, {.units = 5});
+    graph.ordered_sink("file", numbers, SlowFile{}, {.lane = Lane::compute});
+    const RunReport report = graph.run();
+    const Sum file = sums_of(recording).at(1);
+    CHECK(file.count == 5);
+    CHECK(file.busy_ns >= 4'000'000);
+    CHECK(to_trace(report, recording, "files").find("open or close") != std::string::npos);
   }
 }
 
@@ -227,9 +251,12 @@ TEST_CASE("the slowest items are known by name, slowest first") {
     while (report.nodes[pack].name != "pack") ++pack;
     const std::vector<SlowItem> slowest = recording.slowest(pack);
     REQUIRE(slowest.size() == RunRecording::slow_items);
-    CHECK(slowest.front().name == "piece 7");
-    CHECK(slowest.front().unit == 7);
-    CHECK(slowest.front().busy_ns >= 5'000'000);
+    // Which sleeps. On a busy machine another may have been kept waiting for longer.
+    const auto sleeper =
+        std::ranges::find_if(slowest, [](const SlowItem& item) { return item.name == "piece 7"; });
+    REQUIRE(sleeper != slowest.end());
+    CHECK(sleeper->unit == 7);
+    CHECK(sleeper->busy_ns >= 5'000'000);
     CHECK(std::is_sorted(slowest.begin(), slowest.end(),
                          [](const SlowItem& a, const SlowItem& b) { return a.busy_ns > b.busy_ns; }));
   }
