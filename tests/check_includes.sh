@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Includes go one way: examples -> pipelines -> nodes -> framework, and inside nodes/: raster <- codecs, stores <- tiff,
 # zarr, headers. A pipeline includes no other pipeline (the command includes all), oneTBB only stands in at most two
-# .cpp files of framework/. Prints every line that breaks this.
+# .cpp files of framework/, and Arrow in nodes/headers/parquet alone, a module that nothing else includes. Prints every
+# line that breaks this.
 #
 #   tests/check_includes.sh [ROOT]       checks a tree; exit 1 where a rule is broken
 #   tests/check_includes.sh --selftest   plants one broken include per rule, and wants to hear of each
@@ -51,6 +52,13 @@ check_tree() {
         fi
         continue
         ;;
+      arrow/* | parquet/* | nodes/headers/parquet/*)
+        if [[ "$file" != nodes/headers/parquet/* ]]; then
+          echo "$file:$line: Arrow and what includes it is loaded when it is needed, by nodes/headers/parquet: $included"
+          broken=1
+        fi
+        continue
+        ;;
       framework/* | nodes/* | pipelines/* | examples/* | tests/*) ;;
       *) continue ;;  # an outside library
     esac
@@ -87,11 +95,12 @@ selftest() {
   trap 'rm -rf "$scratch"' EXIT
   plant() {  # FILE INCLUDE: nothing else is wrong in the tree
     rm -rf "$scratch/tree"
-    mkdir -p "$scratch/tree"/{framework,nodes/{raster,codecs,stores,tiff,zarr,headers},pipelines/command,examples}
+    mkdir -p "$scratch/tree"/{framework,nodes/{raster,codecs,stores,tiff,zarr,headers/parquet},pipelines/command,examples}
     echo '#include <tbb/flow_graph.h>' >"$scratch/tree/framework/engine.cpp"
     echo '#include "nodes/raster/block.hpp"' >"$scratch/tree/nodes/tiff/fine.cpp"
     echo '#include "pipelines/read_geotiff.hpp"' >"$scratch/tree/pipelines/command/main.cpp"
     echo '#include "pipelines/read_geotiff.hpp"' >"$scratch/tree/pipelines/read_geotiff.cpp"
+    echo '#include <arrow/status.h>' >"$scratch/tree/nodes/headers/parquet/arrow_support.hpp"
     echo "#include $2" >"$scratch/tree/$1"
   }
   hears() {
@@ -116,6 +125,9 @@ selftest() {
   hears nodes/headers/planted.hpp '<weir/nodes/tiff/read_tiff.hpp>'
   hears nodes/raster/planted.hpp '"tests/support.hpp"'
   hears examples/planted.cpp '<tbb/flow_graph.h>'
+  hears nodes/headers/planted.cpp '<arrow/status.h>'
+  hears nodes/headers/planted.hpp '"nodes/headers/parquet/arrow_support.hpp"'
+  hears pipelines/planted.cpp '<parquet/exception.h>'
   plant framework/planted.cpp '<tbb/task_arena.h>'
   if ! (check_tree "$scratch/tree"); then
     echo "a sound tree was refused"

@@ -278,3 +278,20 @@ TEST_CASE("memory that is not there ends a catalog with one error") {
     CHECK(pool->live_bytes() == 0);
   }
 }
+
+TEST_CASE("all that Arrow takes for a run is counted by the run's pool") {
+  if (skips_without_parquet("counted by the run's pool")) return;
+  const Folder folder;
+  const auto pool = std::make_shared<BufferPool>(std::uint64_t{1} << 30);
+  {
+    CatalogWriter writer(folder / "out", "made up", small_parts());
+    writer.draw_from(Scratch(pool));
+    std::vector<HeaderRow> rows(1);
+    rows[0].object.path = std::string(CatalogWriter::largest_row / 2, 'a');  // in one of Arrow's builders
+    writer.add(rows, {}, "");
+    CHECK(pool->live_bytes() > CatalogWriter::largest_row / 2);
+    writer.finish();
+    CHECK(pool->peak_bytes() > CatalogWriter::largest_row);  // and as a page
+  }
+  CHECK(pool->live_bytes() == 0);
+}

@@ -200,7 +200,8 @@ outside_project() {  # FOLDER
     ! ldd "$area/framework/outside" | grep -E 'libtiff|libz|libdeflate' &&
     "${outside[@]}" -B "$area/geotiff" -DOUTSIDE_GEOTIFF=ON &&
     cmake --build "$area/geotiff" &&
-    (cd "$area" && "$area/geotiff/outside_geotiff" && "$area/geotiff/outside_headers")
+    (cd "$area" && "$area/geotiff/outside_geotiff" && "$area/geotiff/outside_headers") &&
+    ! ldd "$area/geotiff/outside_headers" "$area"/prefix/bin/* | grep -E 'libarrow|libparquet'
 }
 # The example plugin, built on an installed copy as its author would: with one header, and nothing of Weir linked. It is
 # used by a program, and where there is a command by a graph file, from WEIR_PLUGIN_PATH and from the installed folder.
@@ -240,7 +241,20 @@ plugin_project() {  # FOLDER
     cmp env.tif installed.tif
   )
 }
-installed_command_runs() { "$1/install_test/prefix/bin/weir" --version; }
+# Also from where the installed folder was moved to, and without the module that catalogs need, for whoever needs none.
+installed_command_runs() {
+  local area="$1/install_test" moved="$1/install_test/moved" module
+  "$area/prefix/bin/weir" --version || return
+  rm -rf "$moved" && cp -r "$area/prefix" "$moved" && module="$(find "$moved" -name libweir_parquet.so)"
+  if [ -z "$module" ]; then return; fi
+  mkdir -p "$area/pictures" && "$moved/bin/weir" convert terrain:30x40 "$area/pictures/a.tif" --overwrite --quiet &&
+    echo "store: {name: '$area/pictures'}" >"$area/headers.yaml" &&
+    "$moved/bin/weir" headers "$area/headers.yaml" "$area/moved_catalog" --overwrite --quiet || return
+  rm "$module"
+  if "$moved/bin/weir" headers "$area/headers.yaml" "$area/no_catalog" --quiet 2>"$area/refused"; then return 1; fi
+  grep 'Parquet cannot be loaded: libweir_parquet.so: cannot open shared object file' "$area/refused" &&
+    "$moved/bin/weir" info "$area/pictures/a.tif"
+}
 install_tests() {  # LABEL FOLDER
   check "an outside project builds on the installed package ($1)" outside_project "$2" || return
   if [ -x "$2/bin/weir" ]; then check "the installed command runs ($1)" installed_command_runs "$2"; fi

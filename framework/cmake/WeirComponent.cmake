@@ -128,6 +128,45 @@ function(weir_component name)
   endforeach()
 endfunction()
 
+# libweir_parquet.so: all that includes Arrow. weir::headers opens it when a catalog is written or read, so that nobody else pays for
+# Arrow: 10 ms and 16 MiB. With static components it has code of ours of its own, all of it hidden; it is opened by its name, and found
+# by the run path of the program that has weir::headers in it.
+function(weir_parquet_module)
+  file(GLOB sources CONFIGURE_DEPENDS nodes/headers/parquet/*.cpp)
+  add_library(weir_parquet MODULE ${sources})
+  target_compile_features(weir_parquet PRIVATE cxx_std_20)
+  target_compile_options(weir_parquet PRIVATE ${WEIR_WARNINGS})
+  target_link_libraries(weir_parquet PRIVATE weir_headers weir::lib_parquet fmt::fmt)
+  set(script "${PROJECT_SOURCE_DIR}/framework/cmake/parquet_module.map")
+  target_link_options(weir_parquet PRIVATE "-Wl,--version-script=${script}" -Wl,--as-needed)
+  set(folder "${CMAKE_INSTALL_LIBDIR}/weir")
+  set_target_properties(weir_parquet PROPERTIES
+    CXX_EXTENSIONS OFF
+    LINK_DEPENDS "${script}"
+    LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib"
+    INSTALL_RPATH "$ORIGIN;$ORIGIN/..")
+  install(TARGETS weir_parquet LIBRARY DESTINATION "${folder}")
+  # Arrow from a wheel goes where only weir looks: nobody else's program takes it for the system's.
+  get_target_property(copied weir::lib_parquet WEIR_COPIED)
+  if(copied)
+    install(PROGRAMS ${copied} DESTINATION "${folder}")
+  endif()
+  set_target_properties(weir_headers PROPERTIES BUILD_RPATH "${PROJECT_BINARY_DIR}/lib")  # where it is shared, it opens the module
+  # Who finds the installed package finds the module in it, wherever it is moved to.
+  target_link_options(weir_headers INTERFACE "$<INSTALL_INTERFACE:-Wl,-rpath,$<INSTALL_PREFIX>/${folder}>")
+  if(NOT PROJECT_IS_TOP_LEVEL)
+    target_link_options(weir_headers INTERFACE "$<BUILD_INTERFACE:-Wl,-rpath,${PROJECT_BINARY_DIR}/lib>")
+  endif()
+endfunction()
+
+# A program of this build that may write catalogs: the module is built with it, and found from the build tree.
+function(weir_loads_parquet program)
+  if(TARGET weir_parquet)
+    add_dependencies(${program} weir_parquet)
+    set_property(TARGET ${program} APPEND PROPERTY BUILD_RPATH "${PROJECT_BINARY_DIR}/lib")
+  endif()
+endfunction()
+
 # weir::plugin: what the author of a plugin needs. <weir/framework/plugin.hpp>, C++20, and hidden symbols, so that classes
 # of the same name in two plugins stay two.
 function(weir_plugin_component)
@@ -200,7 +239,7 @@ function(weir_install_package)
     endif()
   endforeach()
   set(WEIR_HEADERS_IMPORTS "")
-  foreach(pair IN ITEMS "PROJ proj" "JSON json" "PARQUET parquet")
+  foreach(pair IN ITEMS "PROJ proj" "JSON json")
     separate_arguments(pair)
     list(GET pair 0 name)
     list(GET pair 1 library)
@@ -208,13 +247,6 @@ function(weir_install_package)
       list(APPEND WEIR_HEADERS_IMPORTS weir::lib_${library})
     endif()
   endforeach()
-  # Arrow from a wheel goes where only weir looks: nobody else's program takes it for the system's.
-  if(WEIR_HAS_PARQUET)
-    get_target_property(copied weir::lib_parquet WEIR_COPIED)
-    if(copied)
-      install(PROGRAMS ${copied} DESTINATION "${CMAKE_INSTALL_LIBDIR}/weir")
-    endif()
-  endif()
   configure_package_config_file("${PROJECT_SOURCE_DIR}/framework/cmake/weir-config.cmake.in"
     "${PROJECT_BINARY_DIR}/weir-config.cmake" INSTALL_DESTINATION "${WEIR_PACKAGE_DIR}")
   write_basic_package_version_file("${PROJECT_BINARY_DIR}/weir-config-version.cmake"

@@ -111,7 +111,7 @@ endmacro()
 
 # Arrow and Parquet, which Debian does not package: where they are installed with their CMake packages; else the libraries in
 # a pyarrow wheel, which has headers, libarrow.so.NNNN and libparquet.so.NNNN, and nothing that would say where they are.
-# `folder`: that of the wheel's package "pyarrow", or where weir has been installed with its libraries.
+# `folder`: that of the wheel's package "pyarrow".
 # The target has WEIR_COPIED: files to install beside weir, which is then at home on machines without Arrow.
 macro(weir_find_parquet folder)
   if(NOT TARGET weir::lib_parquet)
@@ -133,31 +133,26 @@ function(weir_import_arrow folder)
   file(GLOB parquet "${folder}/libparquet.so.*")
   list(LENGTH arrow arrows)
   list(LENGTH parquet parquets)
-  if(NOT folder OR NOT arrows EQUAL 1 OR NOT parquets EQUAL 1)
+  set(config "${folder}/include/arrow/util/config.h")
+  if(NOT folder OR NOT arrows EQUAL 1 OR NOT parquets EQUAL 1 OR NOT EXISTS "${config}")
     return()
   endif()
-  set(version "")
-  set(includes "")
-  set(config "${folder}/include/arrow/util/config.h")
-  if(EXISTS "${config}")
-    set(includes "${folder}/include")
-    file(STRINGS "${config}" line REGEX "#define[ \t]+ARROW_VERSION_STRING[ \t]" LIMIT_COUNT 1)
-    string(REGEX REPLACE ".*\"([^\"]+)\".*" "\\1" version "${line}")
-    file(STRINGS "${config}" line REGEX "#define[ \t]+ARROW_SO_VERSION[ \t]" LIMIT_COUNT 1)
-    string(REGEX REPLACE ".*\"([^\"]+)\".*" "\\1" so_version "${line}")
-    foreach(library IN ITEMS "${arrow}" "${parquet}")
-      if(NOT library MATCHES "\\.so\\.${so_version}$")
-        message(WARNING "left out: ${library} is not of the version of ${config}, ${version}")
-        return()
-      endif()
-    endforeach()
-  endif()
+  file(STRINGS "${config}" line REGEX "#define[ \t]+ARROW_VERSION_STRING[ \t]" LIMIT_COUNT 1)
+  string(REGEX REPLACE ".*\"([^\"]+)\".*" "\\1" version "${line}")
+  file(STRINGS "${config}" line REGEX "#define[ \t]+ARROW_SO_VERSION[ \t]" LIMIT_COUNT 1)
+  string(REGEX REPLACE ".*\"([^\"]+)\".*" "\\1" so_version "${line}")
+  foreach(library IN ITEMS "${arrow}" "${parquet}")
+    if(NOT library MATCHES "\\.so\\.${so_version}$")
+      message(WARNING "left out: ${library} is not of the version of ${config}, ${version}")
+      return()
+    endif()
+  endforeach()
   add_library(weir::lib_arrow UNKNOWN IMPORTED GLOBAL)
   set_target_properties(weir::lib_arrow PROPERTIES IMPORTED_LOCATION "${arrow}")
   add_library(weir::lib_parquet UNKNOWN IMPORTED GLOBAL)
   set_target_properties(weir::lib_parquet PROPERTIES
     IMPORTED_LOCATION "${parquet}"
-    INTERFACE_INCLUDE_DIRECTORIES "${includes}"
+    INTERFACE_INCLUDE_DIRECTORIES "${folder}/include"
     INTERFACE_LINK_LIBRARIES weir::lib_arrow
     WEIR_VERSION "${version}"
     WEIR_COPIED "${arrow};${parquet}")

@@ -135,8 +135,6 @@ void write_manifest(const std::string& path, const CatalogManifest& manifest, Fi
 }
 
 CatalogManifest finished_catalog(const std::string& folder, FileSystem& files) {
-  if (const std::string reason = why_no_parquet(); !reason.empty())
-    throw Error::usage("read", folder, reason);
   CatalogManifest manifest = read_manifest(folder + "/" + manifest_name, files);
   if (manifest.state != CatalogManifest::State::complete)
     throw Error::usage("read", folder, "it is a catalog that is not finished");

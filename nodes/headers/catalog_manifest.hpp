@@ -54,11 +54,9 @@ struct CatalogName {
 };
 CatalogName catalog_name(const std::string& name);
 
-#ifdef WEIR_WITH_PARQUET
-/// Throws an Error where it is none, or of another version.
+/// Throws an Error where it is none, or of another version. This and write_manifest: where Parquet is built in.
 CatalogManifest read_manifest(const std::string& path, FileSystem& files);
 void write_manifest(const std::string& path, const CatalogManifest& manifest, FileSystem& files);
-#endif
 /// Of a finished catalog of `schema: weir`, for those that read it: a usage Error where it is no such, or where this build has no Parquet.
 CatalogManifest finished_catalog(const std::string& folder, FileSystem& files);
 

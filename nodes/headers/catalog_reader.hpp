@@ -32,8 +32,9 @@ class CatalogReader {
   /// That it and Arrow hold at most, beside what next() returns.
   static std::uint64_t standing_bytes();
 
+  class State;  ///< parquet_module.hpp
+
  private:
-  class State;
   std::unique_ptr<State> state_;
 };
 

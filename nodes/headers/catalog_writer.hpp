@@ -73,12 +73,14 @@ class CatalogWriter {
   /// That it and Arrow hold at most, whatever comes: reserved before the run. `old_rows`: of the earlier catalog in an update.
   static std::uint64_t standing_bytes(const CatalogOptions& options, std::uint64_t old_rows = 0);
 
+  class State;  ///< parquet_module.hpp
+
  private:
-  class State;
   std::unique_ptr<State> state_;
 };
 
-/// Why Parquet cannot be written or read here: it is not built in, or Arrow is not the one that it was built with. Empty: it can.
+/// Why Parquet cannot be written or read here: it is not built in, its module cannot be loaded, or Arrow is not the one that it was built
+/// with. Empty: it can; and Arrow is loaded then. Any thread.
 std::string why_no_parquet();
 inline bool has_parquet() {
   return why_no_parquet().empty();

@@ -1,10 +1,8 @@
 #pragma once
 
-// The GeoKeys of a row as one struct column, with tiff-dumper's names. Empty without Parquet.
+// The GeoKeys of a row as one struct column, with tiff-dumper's names.
 
-#ifdef WEIR_WITH_PARQUET
-
-#include "nodes/headers/append_value.hpp"
+#include "nodes/headers/parquet/append_value.hpp"
 #include "nodes/raster/geo_keys.hpp"
 
 namespace weir {
@@ -14,5 +12,3 @@ ArrowType type_of(const GeoKeys& keys);
 void append_value(arrow::ArrayBuilder& to, const GeoKeys& keys);
 
 }  // namespace weir
-
-#endif

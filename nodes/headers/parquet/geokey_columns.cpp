@@ -1,6 +1,4 @@
-#include "nodes/headers/geokey_columns.hpp"
-
-#ifdef WEIR_WITH_PARQUET
+#include "nodes/headers/parquet/geokey_columns.hpp"
 
 #include <algorithm>
 
@@ -110,5 +108,3 @@ void append_value(arrow::ArrayBuilder& to, const GeoKeys& keys) {
 }
 
 }  // namespace weir
-
-#endif

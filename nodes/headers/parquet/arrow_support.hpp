@@ -1,8 +1,6 @@
 #pragma once
 
-// Between Arrow and Weir: errors, memory, files. Empty without Parquet.
-
-#ifdef WEIR_WITH_PARQUET
+// Between Arrow and Weir: errors, memory, files.
 
 #include <arrow/io/interfaces.h>
 #include <arrow/memory_pool.h>
@@ -17,8 +15,8 @@
 #include <utility>
 #include <vector>
 
-#include "framework/buffer.hpp"
 #include "framework/file.hpp"
+#include "nodes/headers/parquet_module.hpp"
 
 namespace weir {
 
@@ -41,9 +39,9 @@ T check_arrow(arrow::Result<T> result, std::string_view action, std::string_view
 /// thrown through Arrow: a status is not looked at everywhere (26.0: hash tables are made without, and crash). One thread at a time.
 class ArrowPool : public arrow::MemoryPool {
  public:
-  explicit ArrowPool(std::uint64_t limit) : limit_(limit) {}
+  ArrowPool(std::uint64_t limit, ArrowMemory memory) : limit_(limit), memory_(std::move(memory)) {}
   /// While nothing is taken.
-  void draw_from(Scratch scratch);
+  void draw_from(ArrowMemory memory);
   void raise_limit(std::uint64_t limit) { limit_ = limit; }
   std::uint64_t held() const { return held_; }
   std::uint64_t peak() const { return peak_; }
@@ -60,7 +58,7 @@ class ArrowPool : public arrow::MemoryPool {
 
  private:
   std::uint64_t limit_;
-  Scratch scratch_;
+  ArrowMemory memory_;
   std::uint64_t held_ = 0, peak_ = 0, total_ = 0, allocations_ = 0;
 };
 
@@ -114,5 +112,3 @@ class ArrowInput : public arrow::io::RandomAccessFile {
 };
 
 }  // namespace weir
-
-#endif

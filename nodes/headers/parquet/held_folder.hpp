@@ -1,8 +1,6 @@
 #pragma once
 
-// The folder that a catalog is written to. Empty without Parquet.
-
-#ifdef WEIR_WITH_PARQUET
+// The folder that a catalog is written to.
 
 #include <string>
 
@@ -11,13 +9,13 @@
 namespace weir {
 
 /// Holds the folder for one writer, and knows what in it is for good. One thread at a time.
-class CatalogFolder {
+class HeldFolder {
  public:
   /// As CatalogWriter's constructor says. `fresh`: the manifest of a catalog that is begun.
-  CatalogFolder(std::string folder, CatalogManifest fresh, bool overwrite, FileSystem& files);
-  ~CatalogFolder();
-  CatalogFolder(const CatalogFolder&) = delete;
-  CatalogFolder& operator=(const CatalogFolder&) = delete;
+  HeldFolder(std::string folder, CatalogManifest fresh, bool overwrite, FileSystem& files);
+  ~HeldFolder();
+  HeldFolder(const HeldFolder&) = delete;
+  HeldFolder& operator=(const HeldFolder&) = delete;
 
   std::string path_of(const std::string& name) const { return folder_ + name; }
   FileSystem& files() const { return files_; }
@@ -38,5 +36,3 @@ class CatalogFolder {
 };
 
 }  // namespace weir
-
-#endif

@@ -1,15 +1,13 @@
 #pragma once
 
-// Where a row lies, as columns and as GeoParquet's metadata. Empty without Parquet.
-
-#ifdef WEIR_WITH_PARQUET
+// Where a row lies, as columns and as GeoParquet's metadata.
 
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "nodes/headers/append_value.hpp"
+#include "nodes/headers/parquet/append_value.hpp"
 
 namespace weir {
 
@@ -41,5 +39,3 @@ class FootprintExtent {
 };
 
 }  // namespace weir
-
-#endif

@@ -1,6 +1,4 @@
-#include "nodes/headers/footprint_columns.hpp"
-
-#ifdef WEIR_WITH_PARQUET
+#include "nodes/headers/parquet/footprint_columns.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -108,5 +106,3 @@ std::string FootprintExtent::geo_metadata() const {
 }
 
 }  // namespace weir
-
-#endif

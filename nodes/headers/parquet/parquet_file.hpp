@@ -1,8 +1,6 @@
 #pragma once
 
-// A Parquet file, written and read in batches of rows and in bounded memory. Empty without Parquet.
-
-#ifdef WEIR_WITH_PARQUET
+// A Parquet file, written and read in batches of rows and in bounded memory.
 
 #include <arrow/type_fwd.h>
 
@@ -12,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "nodes/headers/arrow_support.hpp"
+#include "nodes/headers/parquet/arrow_support.hpp"
 
 namespace parquet::arrow {
 class FileReader;
@@ -99,5 +97,3 @@ class ParquetReader {
 };
 
 }  // namespace weir
-
-#endif

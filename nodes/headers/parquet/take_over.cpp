@@ -1,19 +1,10 @@
-#include "nodes/headers/take_over.hpp"
-
-#ifdef WEIR_WITH_PARQUET
+#include "nodes/headers/parquet/take_over.hpp"
 
 #include <arrow/record_batch.h>
 #include <arrow/table.h>
 #include <arrow/type.h>
 
 namespace weir {
-
-void OldRows::add(OldRow old) {
-  if (old.row >= rows_)
-    throw Error("take over", "rows of the earlier catalog", "it has fewer rows than the update met");
-  bits_[old.row / 4] |=
-      static_cast<std::uint8_t>((met | (old.is_unchanged ? unchanged : 0U)) << (old.row % 4 * 2));
-}
 
 void CatalogRows::each_batch(
     std::uint64_t first, const std::function<bool(std::uint64_t row)>& wants,
@@ -54,5 +45,3 @@ void CatalogRows::each_batch(
 }
 
 }  // namespace weir
-
-#endif

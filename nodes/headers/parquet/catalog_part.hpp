@@ -1,8 +1,6 @@
 #pragma once
 
-// A part of a catalog that is being written. Empty without Parquet.
-
-#ifdef WEIR_WITH_PARQUET
+// A part of a catalog that is being written.
 
 #include <cstdint>
 #include <memory>
@@ -10,11 +8,11 @@
 #include <span>
 #include <vector>
 
-#include "nodes/headers/catalog_folder.hpp"
-#include "nodes/headers/catalog_schema.hpp"
 #include "nodes/headers/catalog_writer.hpp"
-#include "nodes/headers/footprint_columns.hpp"
-#include "nodes/headers/parquet_file.hpp"
+#include "nodes/headers/parquet/footprint_columns.hpp"
+#include "nodes/headers/parquet/held_folder.hpp"
+#include "nodes/headers/parquet/parquet_file.hpp"
+#include "nodes/headers/parquet/row_columns.hpp"
 
 namespace weir {
 
@@ -23,7 +21,7 @@ namespace weir {
 class CatalogPart {
  public:
   /// The next part of the folder's manifest. Builders are kept from part to part.
-  CatalogPart(CatalogFolder& folder, const CatalogOptions& options, RowColumns<HeaderRow>& rows,
+  CatalogPart(HeldFolder& folder, const CatalogOptions& options, RowColumns<HeaderRow>& rows,
               RowColumns<HeaderError>& errors, ArrowPool& pool);
 
   void add(const HeaderRow& row);
@@ -49,7 +47,7 @@ class CatalogPart {
   void flush_errors();
   void flush_old();
 
-  CatalogFolder& folder_;
+  HeldFolder& folder_;
   const CatalogOptions& options_;
   RowColumns<HeaderRow>& rows_;
   RowColumns<HeaderError>& errors_;
@@ -74,5 +72,3 @@ std::string_view name_of(CatalogSchema schema);
 void read_old_rows(const std::string& path, FileSystem& files, const std::function<void(OldRow)>& each);
 
 }  // namespace weir
-
-#endif

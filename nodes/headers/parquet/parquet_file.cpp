@@ -1,6 +1,4 @@
-#include "nodes/headers/parquet_file.hpp"
-
-#ifdef WEIR_WITH_PARQUET
+#include "nodes/headers/parquet/parquet_file.hpp"
 
 #include <arrow/record_batch.h>
 #include <arrow/util/key_value_metadata.h>
@@ -224,5 +222,3 @@ void ParquetReader::seek(std::uint64_t row) {
 }
 
 }  // namespace weir
-
-#endif

@@ -1,6 +1,4 @@
-#include "nodes/headers/catalog_folder.hpp"
-
-#ifdef WEIR_WITH_PARQUET
+#include "nodes/headers/parquet/held_folder.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -33,7 +31,7 @@ bool is_named(const std::string& name, const CatalogManifest& manifest) {
 
 }  // namespace
 
-CatalogFolder::CatalogFolder(std::string folder, CatalogManifest fresh, bool overwrite, FileSystem& files)
+HeldFolder::HeldFolder(std::string folder, CatalogManifest fresh, bool overwrite, FileSystem& files)
     : manifest(std::move(fresh)), folder_(std::move(folder)), files_(files) {
   if (folder_.empty()) throw Error::usage("write", "a catalog", "its folder has no name");
   if (!folder_.ends_with('/')) folder_ += '/';
@@ -62,11 +60,11 @@ CatalogFolder::CatalogFolder(std::string folder, CatalogManifest fresh, bool ove
   }
 }
 
-CatalogFolder::~CatalogFolder() {
+HeldFolder::~HeldFolder() {
   close_quietly(files_, fd_);
 }
 
-void CatalogFolder::lock() {
+void HeldFolder::lock() {
   fd_ = uninterrupted([&] { return files_.open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0); });
   if (fd_ < 0) throw Error("open", "the folder " + folder_, system_reason(errno));
   if (uninterrupted([&] { return files_.flock(fd_, LOCK_EX | LOCK_NB); }) == 0 || means_no_locks(errno))
@@ -77,14 +75,14 @@ void CatalogFolder::lock() {
   throw Error("lock", "the folder " + folder_, system_reason(error_number));
 }
 
-bool CatalogFolder::is_there(const std::string& name) const {
+bool HeldFolder::is_there(const std::string& name) const {
   struct stat status = {};
   if (files_.stat(path_of(name).c_str(), &status) == 0) return true;
   if (errno == ENOENT) return false;
   throw Error("read", path_of(name), system_reason(errno));
 }
 
-std::vector<std::string> CatalogFolder::names() const {
+std::vector<std::string> HeldFolder::names() const {
   std::vector<std::string> names;
   const auto add = [&](std::string_view name, unsigned char) {
     if (catalog_name(std::string(name)).is_ours) names.emplace_back(name);
@@ -95,11 +93,11 @@ std::vector<std::string> CatalogFolder::names() const {
   return names;
 }
 
-void CatalogFolder::write_manifest() const {
+void HeldFolder::write_manifest() const {
   weir::write_manifest(path_of(manifest_name), manifest, files_);
 }
 
-void CatalogFolder::tidy() const {
+void HeldFolder::tidy() const {
   for (const std::string& name : names()) {
     if (is_named(name, manifest)) continue;
     const std::string path = path_of(name);
@@ -109,5 +107,3 @@ void CatalogFolder::tidy() const {
 }
 
 }  // namespace weir
-
-#endif

@@ -1,6 +1,4 @@
-#include "nodes/headers/catalog_part.hpp"
-
-#ifdef WEIR_WITH_PARQUET
+#include "nodes/headers/parquet/catalog_part.hpp"
 
 #include <arrow/array.h>
 #include <arrow/record_batch.h>
@@ -32,7 +30,7 @@ std::vector<std::pair<std::string, std::string>> catalog_metadata(CatalogSchema 
           {largest_row_key, fmt::format("{}", largest_row)}};
 }
 
-CatalogPart::CatalogPart(CatalogFolder& folder, const CatalogOptions& options, RowColumns<HeaderRow>& rows,
+CatalogPart::CatalogPart(HeldFolder& folder, const CatalogOptions& options, RowColumns<HeaderRow>& rows,
                          RowColumns<HeaderError>& errors, ArrowPool& pool)
     : folder_(folder),
       options_(options),
@@ -129,5 +127,3 @@ void read_old_rows(const std::string& path, FileSystem& files, const std::functi
 }
 
 }  // namespace weir
-
-#endif

@@ -1,8 +1,6 @@
 #pragma once
 
-// Values of a row to Arrow's builders, and the Arrow type of each: one overload for each type that a row has. Empty without Parquet.
-
-#ifdef WEIR_WITH_PARQUET
+// Values of a row to Arrow's builders, and the Arrow type of each: one overload for each type that a row has.
 
 #include <arrow/builder.h>
 #include <arrow/type.h>
@@ -17,9 +15,9 @@
 #include <vector>
 
 #include "framework/utf8.hpp"
-#include "nodes/headers/arrow_support.hpp"
 #include "nodes/headers/header_row.hpp"
 #include "nodes/headers/header_values.hpp"
+#include "nodes/headers/parquet/arrow_support.hpp"
 
 namespace weir {
 
@@ -110,5 +108,3 @@ void append_value(arrow::ArrayBuilder& to, const std::optional<T>& value) {
 }
 
 }  // namespace weir
-
-#endif

@@ -1,6 +1,4 @@
-#include "nodes/headers/arrow_support.hpp"
-
-#ifdef WEIR_WITH_PARQUET
+#include "nodes/headers/parquet/arrow_support.hpp"
 
 #include <arrow/buffer.h>
 #include <fmt/format.h>
@@ -40,9 +38,9 @@ void throw_arrow(const arrow::Status& status, std::string_view action, std::stri
   throw Error(action, object, arrow_reason(status));
 }
 
-void ArrowPool::draw_from(Scratch scratch) {
+void ArrowPool::draw_from(ArrowMemory memory) {
   assert(held_ == 0);
-  scratch_ = std::move(scratch);
+  memory_ = std::move(memory);
 }
 
 arrow::Status ArrowPool::Allocate(std::int64_t size, std::int64_t alignment, std::uint8_t** out) {
@@ -56,7 +54,7 @@ arrow::Status ArrowPool::Allocate(std::int64_t size, std::int64_t alignment, std
     throw Error(
         "hold", "rows of a catalog",
         fmt::format("Arrow holds {} bytes and wants {} more, {} were declared", held_, bytes, limit_));
-  auto* block = static_cast<std::uint8_t*>(scratch_.allocate(bytes));
+  auto* block = static_cast<std::uint8_t*>(memory_.allocate(bytes));
   if (block == nullptr) throw Error("hold", "rows of a catalog", "out of memory");
   *out = block + header_bytes;
   size_of(*out) = bytes;
@@ -85,7 +83,7 @@ arrow::Status ArrowPool::Reallocate(std::int64_t old_size, std::int64_t new_size
 void ArrowPool::Free(std::uint8_t* block, std::int64_t, std::int64_t) {
   if (block == nullptr || block == no_bytes) return;
   held_ -= size_of(block);
-  scratch_.release(block - header_bytes);
+  memory_.release(block - header_bytes);
 }
 
 ArrowOutput::ArrowOutput(AtomicFile& file) : file_(file) {
@@ -176,5 +174,3 @@ arrow::Status ArrowInput::Close() {
 }
 
 }  // namespace weir
-
-#endif

@@ -1,6 +1,4 @@
-#include "nodes/headers/catalog_schema.hpp"
-
-#ifdef WEIR_WITH_PARQUET
+#include "nodes/headers/parquet/row_columns.hpp"
 
 #include <arrow/record_batch.h>
 
@@ -9,10 +7,10 @@
 #include <string>
 #include <utility>
 
-#include "nodes/headers/append_value.hpp"
 #include "nodes/headers/catalog_writer.hpp"
-#include "nodes/headers/footprint_columns.hpp"
-#include "nodes/headers/geokey_columns.hpp"
+#include "nodes/headers/parquet/append_value.hpp"
+#include "nodes/headers/parquet/footprint_columns.hpp"
+#include "nodes/headers/parquet/geokey_columns.hpp"
 
 namespace weir {
 namespace {
@@ -207,5 +205,3 @@ template class RowColumns<HeaderRow>;
 template class RowColumns<HeaderError>;
 
 }  // namespace weir
-
-#endif
