@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "nodes/stores/http_client.hpp"
+#include "nodes/stores/http_transfer.hpp"
 
 namespace weir {
 
@@ -32,24 +32,22 @@ class HttpClient::Loop {
 
  private:
   using Clock = std::chrono::steady_clock;
-  struct Transfer;
-  struct Callbacks;
-  using Transfers = std::deque<std::unique_ptr<Transfer>>;
+  using Transfers = std::deque<std::unique_ptr<HttpTransfer>>;
 
   void run();
   bool take_posted();
   void start_waiting();
-  void note_answer(const Transfer& transfer);
-  void begin(std::unique_ptr<Transfer> transfer);
+  void note_answer(const HttpTransfer& transfer);
+  void begin(std::unique_ptr<HttpTransfer> transfer);
   void collect_ended();
   void end_stalled();
   int milliseconds_to_wait() const;
-  std::unique_ptr<Transfer> take_running(const Transfer* transfer);
-  void end_attempt(std::unique_ptr<Transfer> transfer, int result);
-  void repeat_or_fail(std::unique_ptr<Transfer> transfer, std::string reason);
-  void finish(std::unique_ptr<Transfer> transfer, std::string failure);
-  void release_easy(Transfer& transfer);
-  Clock::duration pause_before_repeat(const Transfer& transfer);
+  std::unique_ptr<HttpTransfer> take_running(const HttpTransfer* transfer);
+  void end_attempt(std::unique_ptr<HttpTransfer> transfer, int result);
+  void repeat_or_fail(std::unique_ptr<HttpTransfer> transfer, std::string reason);
+  void finish(std::unique_ptr<HttpTransfer> transfer, std::string failure);
+  void release_easy(HttpTransfer& transfer);
+  Clock::duration pause_before_repeat(const HttpTransfer& transfer);
   std::size_t places() const;
 
   const HttpOptions options_;
