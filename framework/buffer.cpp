@@ -69,9 +69,9 @@ class IdleBlocks {
     bytes_ -= block.capacity;
     block = {};
   }
-  static constexpr std::size_t most_bytes = 128 << 10;  // of each: 1 MiB in all
+  static constexpr std::size_t most_bytes = 512 << 10;  // of each: 8 MiB in all, the chunks of a window
   std::mutex mutex_;
-  std::array<Block, 8> blocks_;
+  std::array<Block, 16> blocks_;
   std::size_t next_ = 0;
   std::atomic<std::uint64_t> bytes_ = 0;
 };

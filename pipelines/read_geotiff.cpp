@@ -10,11 +10,19 @@
 #include "nodes/tiff/open_tiff.hpp"
 
 namespace weir {
+namespace {
+
+/// Up to here compute threads fetch as well: a window of 3 x 3 tiles of 256 x 256 uint16, in the page cache, takes 0.16 ms instead of
+/// 0.25 without the start of an I/O lane, and with zstd 0.7 instead of 0.8.
+constexpr std::uint64_t few_chunks = 32;
+
+}  // namespace
 
 //  plan ──► fetch ──► decode ──► scatter
 //  source   I/O lane  all cores  all cores
 //
-//  One unit and one item per chunk that the window touches. Sources that compute have no fetch.
+//  One unit and one item per chunk that the window touches. Sources that compute have no fetch; where a local file is asked for a few
+//  chunks, fetch is the compute threads' as well.
 RunReport read_region(std::shared_ptr<const ChunkSource> source, const Window& window,
                       const ReadTarget& target, const ReadOptions& options, const RunOptions& run) {
   source = view_of(std::move(source), {{}, {}, options.samples, options.convert});
@@ -26,7 +34,10 @@ RunReport read_region(std::shared_ptr<const ChunkSource> source, const Window& w
   const std::uint64_t cols = grid.cols.piece_at(window.col_end() - 1) - first.col + 1;
   auto reads = std::make_shared<std::atomic<std::uint64_t>>(0);
 
-  Graph graph(with_requests(options.graph, requests_at_once(*source)));
+  const unsigned at_once = requests_at_once(*source);
+  Graph graph(with_requests(options.graph, at_once));
+  // One chunk goes through the nodes one after the other, whatever threads there are.
+  if (rows * cols == 1 && options.graph.engine == Engine::automatic) graph.options().engine = Engine::serial;
   auto requests = graph.source<ChunkRequest>(
       "plan",
       [first, cols](std::uint64_t unit, Emit<ChunkRequest>& emit) {
@@ -36,7 +47,8 @@ RunReport read_region(std::shared_ptr<const ChunkSource> source, const Window& w
   const std::uint64_t decode_bytes = BufferPool::charge(source->block_bytes()) + source->excess_bytes();
   auto chunks = read_chunks(graph, requests, source, reads,
                             {.fetch = [bytes = source->fetch_bytes()](std::uint64_t) { return bytes; },
-                             .decode = [decode_bytes](std::uint64_t) { return decode_bytes; }});
+                             .decode = [decode_bytes](std::uint64_t) { return decode_bytes; }},
+                            "", at_once == 0 && rows * cols <= few_chunks ? Lane::compute : Lane::io);
   graph.sink("scatter", chunks,
              ScatterChunk(window, target.data, target.strides, target.mask, target.mask_row_stride));
   for (const auto& [node, concurrency] : options.concurrency) graph.set_concurrency(node, concurrency);

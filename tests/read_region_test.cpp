@@ -1,6 +1,10 @@
 #include <fmt/format.h>
 
 #include <limits>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <utility>
 
 #include "nodes/raster/window_source.hpp"
 #include "pipelines/read_geotiff.hpp"
@@ -76,6 +80,45 @@ TEST_CASE("only the chunks that the window touches are read, each once") {
   const std::vector<unsigned> counts = source->counts();
   for (std::size_t i = 0; i < counts.size(); ++i)
     CHECK(counts[i] == ((i / 5 == 1 || i / 5 == 2) && i % 5 <= 2 ? 1 : 0));
+}
+
+/// A raster whose chunks are fetched, and the threads that did it.
+class FetchedSource : public WatchedSource {
+ public:
+  using WatchedSource::WatchedSource;
+  std::uint64_t fetch_bytes() const override { return 4096; }
+  Buffer fetch(ChunkIndex, const Context& context) const override {
+    const std::lock_guard lock(mutex_);
+    threads_.insert(std::this_thread::get_id());
+    return context.buffer(1);
+  }
+  std::set<std::thread::id> threads() const { return std::exchange(threads_, {}); }
+
+ private:
+  mutable std::mutex mutex_;
+  mutable std::set<std::thread::id> threads_;
+};
+
+TEST_CASE("a few chunks are fetched without an I/O lane, one without any other thread") {
+  const Raster raster = made_raster(256, 256);
+  const auto source = std::make_shared<const FetchedSource>(source_of(raster, 32, 32));
+  const auto read_part = [&](const Window& window, unsigned threads, Engine engine) {
+    ReadOptions options;
+    options.graph = {.memory = 64 * mebibyte, .threads = threads, .engine = engine};
+    Bytes target(window.height * window.width * 2);
+    const RunReport report =
+        read_region(source, window, {target.data(), interleaved_strides(window.width, 1, 2)}, options);
+    CHECK(target == slice(raster, window).pixels);
+    return report.engine;
+  };
+  const std::set<std::thread::id> caller{std::this_thread::get_id()};
+  read_part({0, 0, 128, 256}, 1, Engine::onetbb);  // 32 chunks, and the only compute thread is the caller's
+  CHECK(source->threads() == caller);
+  read_part({0, 0, 129, 256}, 1, Engine::onetbb);
+  CHECK(source->threads().count(std::this_thread::get_id()) == 0);
+  CHECK(read_part({40, 40, 20, 20}, 4, Engine::automatic) == "serial");
+  CHECK(source->threads() == caller);
+  CHECK(read_part({40, 40, 20, 20}, 4, Engine::onetbb) == "oneTBB");
 }
 
 TEST_CASE("the target may be strided: padded rows, planes, and swapped axes; nothing beside it is touched") {

@@ -3,7 +3,9 @@
 #include <doctest/doctest.h>
 #include <tiffio.h>
 
+#include <algorithm>
 #include <atomic>
+#include <set>
 #include <thread>
 
 #include "nodes/codecs/predictor.hpp"
@@ -92,7 +94,7 @@ TEST_CASE("a chunk is rounded up to whole tiles and clipped to the raster") {
         }
 }
 
-TEST_CASE("strips of one row are grouped until a chunk has 256 KiB") {
+TEST_CASE("strips of one row are grouped until a chunk has 128 KiB") {
   Recipe recipe;
   recipe.height = 1000;
   recipe.width = 500;
@@ -101,7 +103,7 @@ TEST_CASE("strips of one row are grouped until a chunk has 256 KiB") {
   recipe.compression = COMPRESSION_PACKBITS;
   MemoryFiles files(make_tiff(recipe));
   const TiffSource source("a.tif", {}, files);
-  CHECK(source.grid().rows.largest() == 263);  // 262144 / 1000 rounded up
+  CHECK(source.grid().rows.largest() == 132);  // 131072 / 1000 rounded up
   CHECK(read_all(source) == pixels_for(recipe));
 }
 
@@ -112,7 +114,25 @@ TEST_CASE("small tiles are grouped along the row first") {
   MemoryFiles files(make_tiff(recipe));
   const TiffSource source("a.tif", {}, files);
   CHECK(source.grid().rows.largest() == 256);
-  CHECK(source.grid().cols.largest() == 1024);
+  CHECK(source.grid().cols.largest() == 512);
+}
+
+TEST_CASE("what is fetched lies in buffers of one size, which pools use again") {
+  Recipe recipe;
+  recipe.height = recipe.width = 512;
+  recipe.tile_height = recipe.tile_width = 128;
+  recipe.compression = COMPRESSION_ZSTD;
+  Bytes pixels = pixels_for(recipe);
+  std::fill(pixels.begin(), pixels.begin() + static_cast<std::ptrdiff_t>(pixels.size() / 2), std::byte{7});
+  MemoryFiles files(make_tiff(recipe, pixels));
+  const TiffSource source("a.tif", {.chunk_height = 128, .chunk_width = 128}, files);
+  std::set<std::size_t> sizes;
+  for (std::uint64_t row = 0; row < 4; ++row) {
+    const Buffer stored = source.fetch({row, 0}, Context());
+    sizes.insert(BufferPool::charge(stored.size()));
+    CHECK(stored.capacity() == source.fetch_bytes());
+  }
+  CHECK(sizes.size() > 1);
 }
 
 TEST_CASE("large uncompressed strips are read in parts") {

@@ -19,7 +19,7 @@ namespace weir {
 
 struct TiffReadOptions {
   /// Size of a chunk in pixels, rounded up to whole tiles or strips of the file. An axis that is left open
-  /// grows until a chunk has 256 KiB of pixels: columns first, because the tiles of a row lie side by side in
+  /// grows until a chunk has 128 KiB of pixels: columns first, because the tiles of a row lie side by side in
   /// the file. Of a remote file up to 4 MiB of pixels lie side by side in a chunk: what one request brings.
   std::optional<std::uint64_t> chunk_height = std::nullopt, chunk_width = std::nullopt;
   /// The most bytes that the pixels of a chunk, or of one tile or strip, may take. Chunks are made smaller to
