@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -141,6 +142,24 @@ bool is_killed_by(const std::function<void()>& work) {
 }
 
 }  // namespace
+
+TEST_CASE(
+    "an object that is written over in place is another version, though it has the same file and size") {
+  const Folder folder;
+  const FolderStore store(folder.path, quick);
+  store.put("x", old_object());
+  Bytes out(old_object().size());
+  ObjectVersion before, same, after;
+  store.get("x", out, {}, &before);
+  store.get("x", out, {}, &same);
+  CHECK(before.is_known());
+  CHECK(before == same);
+  const std::string path = folder / "x";
+  const std::array<timespec, 2> later{{{0, UTIME_OMIT}, {2'000'000'000, 1}}};  // clocks tick in milliseconds
+  REQUIRE(::utimensat(AT_FDCWD, path.c_str(), later.data(), 0) == 0);
+  store.get("x", out, {}, &after);
+  CHECK(after != before);
+}
 
 TEST_CASE(
     "each file call of a store that fails is one error with store and key, and leaves nothing half done") {

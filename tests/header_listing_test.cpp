@@ -74,7 +74,7 @@ TEST_CASE("a bucket is cut into at least eight ranges that have each key once: a
     Keys keys;
     bool can_be_cut = true;
   };
-  std::vector<Bucket> buckets(6);
+  std::vector<Bucket> buckets(7);
   buckets[0].name = "folders";
   for (int i = 0; i < 3000; ++i) buckets[0].keys.push_back(fmt::format("{}/{:04}.tif", i % 20, i));
   buckets[1].name = "folders in few folders";
@@ -90,6 +90,11 @@ TEST_CASE("a bucket is cut into at least eight ranges that have each key once: a
   buckets[5].name = "few keys";
   buckets[5].keys = {"a.tif", "b.tif"};
   buckets[5].can_be_cut = false;
+  buckets[6].name = "flat, with keys where ranges end";
+  for (int i = 0; i < 3000; ++i) {
+    const char letter = static_cast<char>('a' + i % 12);
+    buckets[6].keys.push_back(i < 12 ? std::string(1, letter) : fmt::format("{}{:04}.tif", letter, i));
+  }
   for (const Bucket& bucket : buckets) {
     CAPTURE(bucket.name);
     const auto counting = std::make_shared<const CountingStore>(store_of(bucket.keys));
@@ -99,6 +104,10 @@ TEST_CASE("a bucket is cut into at least eight ranges that have each key once: a
     CHECK(ranges.size() >= (bucket.can_be_cut ? 8 : 1));
     CHECK(ranges.size() <= 64);
     CHECK(listed_by_ranges(*store, ranges) == sorted(bucket.keys));
+    ListKeysOptions options;
+    options.filter.include = {"*"};
+    KeyLister lister(*store, options);
+    CHECK(sorted(take_all(lister)) == sorted(bucket.keys));
     // None has nearly all.
     if (bucket.can_be_cut)
       for (const KeyRange& range : ranges)

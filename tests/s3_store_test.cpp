@@ -133,6 +133,56 @@ TEST_CASE("bad URLs, endpoints and missing keys of buckets are refused before an
   CHECK(s3.server.count() == 0);
 }
 
+/// Amazon's variables of this process, and what they were again at the end.
+struct AmazonVariables {
+  explicit AmazonVariables(std::initializer_list<std::pair<const char*, std::string>> wanted) {
+    for (const char* name : {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION",
+                             "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_PROFILE",
+                             "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE", "AWS_NO_SIGN_REQUEST"}) {
+      const char* old = std::getenv(name);
+      before.emplace_back(name, old == nullptr ? std::nullopt : std::optional<std::string>(old));
+      ::unsetenv(name);
+    }
+    for (const auto& [name, value] : wanted) ::setenv(name, value.c_str(), 1);
+  }
+  ~AmazonVariables() {
+    for (const auto& [name, value] : before) value ? ::setenv(name, value->c_str(), 1) : ::unsetenv(name);
+  }
+  AmazonVariables(const AmazonVariables&) = delete;
+  AmazonVariables& operator=(const AmazonVariables&) = delete;
+  std::vector<std::pair<const char*, std::optional<std::string>>> before;
+};
+
+TEST_CASE(
+    "keys, token, region and endpoint come from a profile where nothing else names them, and together") {
+  FakeS3 s3;
+  const Folder folder;
+  put(folder / "credentials",
+      "[work]\naws_access_key_id=three\naws_secret_access_key=four\naws_session_token=five\n");
+  put(folder / "config", "[profile work]\nregion=us-east-2\nendpoint_url=" + s3.server.url("") + "\n");
+  const auto headers = [&](const S3Options& options) {
+    s3.server.forget();
+    std::byte some{};
+    S3Store("s3://box", options).get("none", {&some, 1});
+    return s3.server.seen().front().headers;
+  };
+  const AmazonVariables variables{{"AWS_SHARED_CREDENTIALS_FILE", folder / "credentials"},
+                                  {"AWS_CONFIG_FILE", folder / "config"},
+                                  {"AWS_SESSION_TOKEN", "of other keys"}};
+  auto sent = headers({.profile = "work"});
+  CHECK(sent.at("authorization").find("Credential=three/") != std::string::npos);
+  CHECK(sent.at("authorization").find("/us-east-2/s3/") != std::string::npos);
+  CHECK(sent.at("x-amz-security-token") == "five");
+  sent = headers({.access_key = "one", .secret_key = "two", .profile = "work"});
+  CHECK(sent.at("authorization").find("Credential=one/") != std::string::npos);
+  CHECK_FALSE(sent.contains("x-amz-security-token"));
+  ::setenv("AWS_ACCESS_KEY_ID", "six", 1);
+  ::setenv("AWS_SECRET_ACCESS_KEY", "seven", 1);
+  sent = headers({.profile = "work"});
+  CHECK(sent.at("authorization").find("Credential=six/") != std::string::npos);
+  CHECK(sent.at("x-amz-security-token") == "of other keys");
+}
+
 TEST_CASE("a listing that goes wrong is an error, not a short listing") {
   FakeS3 s3;
   const S3Store store("s3://box", s3.options());
