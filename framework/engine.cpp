@@ -150,10 +150,10 @@ class NodeRunner::CountingOutlet : public Outlet {
     message.producer = runner_.index_;
     message.sent = Clock::now();
     ++sent_;
-    runner_.tickets_out_.fetch_add(message.ticket, std::memory_order_relaxed);
-    runner_.squares_out_.fetch_add(message.ticket * message.ticket, std::memory_order_relaxed);
-    runner_.items_out_.fetch_add(1, std::memory_order_relaxed);
-    runner_.bytes_out_.fetch_add(message.bytes, std::memory_order_relaxed);
+    runner_.add(runner_.tickets_out_, message.ticket);
+    runner_.add(runner_.squares_out_, message.ticket * message.ticket);
+    runner_.add(runner_.items_out_, std::uint64_t{1});
+    runner_.add(runner_.bytes_out_, message.bytes);
     edges_.send(std::move(message));
   }
 
@@ -193,15 +193,21 @@ NodeRunner::NodeRunner(const NodeDescription& node, std::uint32_t index, const P
       options_(options),
       recording_(recording),
       is_compute_(node.options.lane == Lane::compute || plan.engine == Engine::serial),
-      limits_itself_(!is_compute_ || concurrency_ < plan.threads) {}
+      limits_itself_(!is_compute_ || concurrency_ < plan.threads),
+      is_alone_(concurrency_ == 1 || plan.engine == Engine::serial) {}
 
 void NodeRunner::run(const Message& in, Edges& edges, unsigned thread) noexcept {
   if (state_.is_stopped()) return;
-  items_in_.fetch_add(1, std::memory_order_relaxed);
-  bytes_in_.fetch_add(in.bytes, std::memory_order_relaxed);
+  add(items_in_, std::uint64_t{1});
+  add(bytes_in_, in.bytes);
   const auto started = Clock::now();
   note_waiting(in, started);
-  raise_to(most_in_flight_, in_flight_.fetch_add(1, std::memory_order_relaxed) + 1);
+  if (is_alone_) {
+    most_in_flight_.store(1, std::memory_order_relaxed);
+    in_flight_.store(1, std::memory_order_relaxed);
+  } else {
+    raise_to(most_in_flight_, in_flight_.fetch_add(1, std::memory_order_relaxed) + 1);
+  }
   try {
     if (node_.options.lane == Lane::compute) state_.note_thread();
     run_body(in, edges);
@@ -209,9 +215,10 @@ void NodeRunner::run(const Message& in, Edges& edges, unsigned thread) noexcept 
     fail_with_current(in);
   }
   const auto ended = Clock::now();
-  if (in_flight_.fetch_sub(1, std::memory_order_relaxed) == concurrency_)
+  if (is_alone_) in_flight_.store(0, std::memory_order_relaxed);
+  if (is_alone_ ? concurrency_ == 1 : in_flight_.fetch_sub(1, std::memory_order_relaxed) == concurrency_)
     full_until_.store(ended.time_since_epoch().count(), std::memory_order_relaxed);
-  busy_ns_.fetch_add(nanoseconds(ended - started), std::memory_order_relaxed);
+  add(busy_ns_, nanoseconds(ended - started));
   if (recording_ != nullptr) record(in, thread, started, ended);
 }
 
@@ -224,12 +231,11 @@ void NodeRunner::note_waiting(const Message& in, Clock::time_point started) {
     // The calls are in ticket order, so an item's turn comes when it and all before it have been sent.
     last_sent_ = std::max(last_sent_, in.sent);
     ready = std::min(last_sent_, started);
-    waiting_order_ns_.fetch_add(nanoseconds(ready - in.sent), std::memory_order_relaxed);
+    add(waiting_order_ns_, nanoseconds(ready - in.sent));
     idle_thread_ns_ += nanoseconds(started - std::clamp(free, ready, started));
   }
-  if (limits_itself_ && free > ready)
-    waiting_body_ns_.fetch_add(nanoseconds(std::min(free, started) - ready), std::memory_order_relaxed);
-  waiting_ns_.fetch_add(nanoseconds(started - in.sent), std::memory_order_relaxed);
+  if (limits_itself_ && free > ready) add(waiting_body_ns_, nanoseconds(std::min(free, started) - ready));
+  add(waiting_ns_, nanoseconds(started - in.sent));
 }
 
 void NodeRunner::record(const Message& in, unsigned thread, Clock::time_point started,
@@ -326,6 +332,7 @@ std::uint64_t NodeRunner::first_ticket(const Message& in) const {
 }
 
 std::unique_ptr<LocalState> NodeRunner::take_local() {
+  if (!has_locals_.load(std::memory_order_relaxed)) return nullptr;
   {
     std::lock_guard lock(locals_mutex_);
     if (!locals_.empty()) {
@@ -334,7 +341,9 @@ std::unique_ptr<LocalState> NodeRunner::take_local() {
       return local;
     }
   }
-  return node_.body->make_local(Scratch(pool_));
+  std::unique_ptr<LocalState> local = node_.body->make_local(Scratch(pool_));
+  if (!local) has_locals_.store(false, std::memory_order_relaxed);
+  return local;
 }
 
 void NodeRunner::return_local(std::unique_ptr<LocalState> local) {

@@ -1,5 +1,6 @@
 #include <deque>
 #include <map>
+#include <utility>
 
 #include "framework/engine.hpp"
 
@@ -34,7 +35,10 @@ class SerialEngine {
    public:
     Successors(SerialEngine& engine, std::uint32_t node) : engine_(engine), node_(node) {}
     void send(Message message) override {
-      for (std::uint32_t consumer : engine_.run_.consumers[node_]) engine_.deliver(consumer, message);
+      const std::vector<std::uint32_t>& consumers = engine_.run_.consumers[node_];
+      if (consumers.empty()) return;
+      for (std::size_t i = 0; i + 1 < consumers.size(); ++i) engine_.deliver(consumers[i], message);
+      engine_.deliver(consumers.back(), std::move(message));
     }
 
    private:
@@ -42,12 +46,18 @@ class SerialEngine {
     std::uint32_t node_;
   };
 
-  void deliver(std::uint32_t node, const Message& message) {
+  void deliver(std::uint32_t node, Message message) {
     if (!needs_order(run_.nodes[node])) {
-      ready_.push_back({node, message});
+      ready_.push_back({node, std::move(message)});
       return;
     }
     auto& waiting = waiting_[node];
+    if (waiting.empty() && message.ticket == next_ticket_[node]) {  // nearly all
+      if (run_.runners[node].waits(message)) message.token.reset();
+      ++next_ticket_[node];
+      ready_.push_back({node, std::move(message)});
+      return;
+    }
     const auto [place, is_new] = waiting.emplace(message.ticket, message);
     if (!is_new || message.ticket < next_ticket_[node]) {
       run_.state.fail(Error("send", "item " + std::to_string(message.ticket), "it was sent before")
