@@ -367,7 +367,7 @@ std::uint64_t decoder_scratch_bytes(const DecodeSpec& spec) {
       return codec_parts::jpeg_decoder_bytes(spec);
     case CodecId::lzw:
     case CodecId::packbits:
-      return codec_parts::tiff_memory_scratch_bytes();
+      return codec_parts::tiff_memory_decoder_bytes(spec.id);
   }
   return 0;
 }
@@ -391,7 +391,7 @@ std::unique_ptr<Decoder> make_decoder(const DecodeSpec& spec, const Scratch& scr
       return codec_parts::make_jpeg_decoder(spec);
     case CodecId::lzw:
     case CodecId::packbits:
-      return codec_parts::make_tiff_memory_decoder(spec.id);
+      return codec_parts::make_tiff_memory_decoder(spec.id, scratch);
   }
   throw Error("decode", fmt::format("codec {}", static_cast<int>(spec.id)), "it is not known");
 }

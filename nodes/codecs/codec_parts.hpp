@@ -56,6 +56,7 @@ std::unique_ptr<Decoder> make_lerc_decoder(const DecodeSpec& spec);
 std::uint64_t max_tiff_memory_bytes(const CodecSpec& spec, std::uint64_t raw);
 std::uint64_t tiff_memory_scratch_bytes();
 std::unique_ptr<Encoder> make_tiff_memory_encoder(const CodecSpec& spec);
-std::unique_ptr<Decoder> make_tiff_memory_decoder(CodecId id);
+std::uint64_t tiff_memory_decoder_bytes(CodecId id);
+std::unique_ptr<Decoder> make_tiff_memory_decoder(CodecId id, const Scratch& scratch);
 
 }  // namespace weir::codec_parts
