@@ -22,7 +22,7 @@ constexpr std::uint64_t few_chunks = 32;
 //  source   I/O lane  all cores  all cores
 //
 //  One unit and one item per chunk that the window touches. Sources that compute have no fetch; where a local file is asked for a few
-//  chunks, fetch is the compute threads' as well.
+//  chunks, or has nothing to decode, fetch is the compute threads' as well.
 RunReport read_region(std::shared_ptr<const ChunkSource> source, const Window& window,
                       const ReadTarget& target, const ReadOptions& options, const RunOptions& run) {
   source = view_of(std::move(source), {{}, {}, options.samples, options.convert});
@@ -35,6 +35,8 @@ RunReport read_region(std::shared_ptr<const ChunkSource> source, const Window& w
   auto reads = std::make_shared<std::atomic<std::uint64_t>>(0);
 
   const unsigned at_once = requests_at_once(*source);
+  // Two threads that wait for the disk are as many as the lane has, and nobody would compute meanwhile.
+  const bool is_copied = source->local_bytes() == 0;
   Graph graph(with_requests(options.graph, at_once));
   // One chunk goes through the nodes one after the other, whatever threads there are.
   if (rows * cols == 1 && options.graph.engine == Engine::automatic) graph.options().engine = Engine::serial;
@@ -45,10 +47,11 @@ RunReport read_region(std::shared_ptr<const ChunkSource> source, const Window& w
       },
       {.concurrency = 1, .units = rows * cols, .standing_bytes = source->standing_bytes()});
   const std::uint64_t decode_bytes = BufferPool::charge(source->block_bytes()) + source->excess_bytes();
-  auto chunks = read_chunks(graph, requests, source, reads,
-                            {.fetch = [bytes = source->fetch_bytes()](std::uint64_t) { return bytes; },
-                             .decode = [decode_bytes](std::uint64_t) { return decode_bytes; }},
-                            "", at_once == 0 && rows * cols <= few_chunks ? Lane::compute : Lane::io);
+  auto chunks =
+      read_chunks(graph, requests, source, reads,
+                  {.fetch = [bytes = source->fetch_bytes()](std::uint64_t) { return bytes; },
+                   .decode = [decode_bytes](std::uint64_t) { return decode_bytes; }},
+                  "", at_once == 0 && (rows * cols <= few_chunks || is_copied) ? Lane::compute : Lane::io);
   graph.sink("scatter", chunks,
              ScatterChunk(window, target.data, target.strides, target.mask, target.mask_row_stride));
   for (const auto& [node, concurrency] : options.concurrency) graph.set_concurrency(node, concurrency);

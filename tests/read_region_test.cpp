@@ -87,6 +87,7 @@ class FetchedSource : public WatchedSource {
  public:
   using WatchedSource::WatchedSource;
   std::uint64_t fetch_bytes() const override { return 4096; }
+  std::uint64_t local_bytes() const override { return is_decoded ? 1 : 0; }
   Buffer fetch(ChunkIndex, const Context& context) const override {
     const std::lock_guard lock(mutex_);
     threads_.insert(std::this_thread::get_id());
@@ -94,12 +95,16 @@ class FetchedSource : public WatchedSource {
   }
   std::set<std::thread::id> threads() const { return std::exchange(threads_, {}); }
 
+  mutable bool is_decoded = true;
+
  private:
   mutable std::mutex mutex_;
   mutable std::set<std::thread::id> threads_;
 };
 
-TEST_CASE("a few chunks are fetched without an I/O lane, one without any other thread") {
+TEST_CASE(
+    "a few chunks, and those that are not decoded, are fetched without an I/O lane, one chunk without any "
+    "other thread") {
   const Raster raster = made_raster(256, 256);
   const auto source = std::make_shared<const FetchedSource>(source_of(raster, 32, 32));
   const auto read_part = [&](const Window& window, unsigned threads, Engine engine) {
@@ -116,6 +121,10 @@ TEST_CASE("a few chunks are fetched without an I/O lane, one without any other t
   CHECK(source->threads() == caller);
   read_part({0, 0, 129, 256}, 1, Engine::onetbb);
   CHECK(source->threads().count(std::this_thread::get_id()) == 0);
+  source->is_decoded = false;
+  read_part({0, 0, 256, 256}, 1, Engine::onetbb);
+  CHECK(source->threads() == caller);
+  source->is_decoded = true;
   CHECK(read_part({40, 40, 20, 20}, 4, Engine::automatic) == "serial");
   CHECK(source->threads() == caller);
   CHECK(read_part({40, 40, 20, 20}, 4, Engine::onetbb) == "oneTBB");
