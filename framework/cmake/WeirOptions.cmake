@@ -38,6 +38,9 @@ if(WEIR_SANITIZE)
   set(sanitizer_flags -fsanitize=${sanitizers} -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_compile_options(${sanitizer_flags})
   add_link_options(${sanitizer_flags})
+  # gcc's sanitizers call dlopen for us, which then looks along the newer kind of run path (RUNPATH) of theirs instead of ours: no
+  # libweir_parquet.so is found. The older kind is the whole program's.
+  add_link_options(-Wl,--disable-new-dtags)
 endif()
 if(WEIR_LIBFUZZER)
   add_compile_options(-fsanitize=fuzzer-no-link)
