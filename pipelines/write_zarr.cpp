@@ -11,6 +11,12 @@
 #include "nodes/zarr/run_sizes.hpp"
 
 namespace weir {
+namespace {
+
+/// Shards that are being written at once, at most; each keeps an index, and what its writer holds.
+constexpr std::uint64_t most_shards_at_once = 4;
+
+}  // namespace
 
 //  plan ──► claim ──► fetch ──► merge ──► encode ──► store
 //  source   I/O lane  I/O lane  all cores all cores  I/O lane
@@ -24,6 +30,9 @@ namespace weir {
 //  store                  chunk by chunk into its object; what stays is copied there inside the store; index and name last
 //                         in place: into a journal, then over the shard        nodes/zarr/patch_shards.hpp
 //
+//  Several shards are stored at once, a sink for each: two threads that append to one file wait for each other, and one alone is
+//  what raw chunks wait for. 64 MiB in four shards on tmpfs, two threads, chunks of 64 KiB: 16.0 ms instead of 26.2; 19.3 where the
+//  sinks have threads of their own. All of them are given all runs, so progress counts items and bytes out once for each.
 //  On stores in memory fetch and store (chunk by chunk) are the compute threads' as well.
 //  A unit is a run. A shard goes through in as many runs as the budget wants, so it may be larger than the memory. In place only the
 //  chunks that are touched go through.
@@ -47,9 +56,10 @@ ZarrWrite::ZarrWrite(std::shared_ptr<const ZarrArray> array, ZarrSelection selec
   const GraphOptions limits = resolved(graph_->options());
   const std::uint64_t decoder = layout.codec().decoder_scratch_bytes();
   const std::uint64_t encoder = layout.codec().encoder_scratch_bytes();
-  const std::uint64_t kept =
-      array_->standing_bytes() +
-      (in_place ? PatchShards::standing_bytes(layout) : StoreShards::standing_bytes(layout)) +
+  const std::uint64_t each =
+      StoreShards::standing_bytes(layout) + (has_shards ? array_->store().writer_bytes() : 0);
+  std::uint64_t kept =
+      array_->standing_bytes() + (in_place ? PatchShards::standing_bytes(layout) : each) +
       (has_shards && can_patch(array_->store()) ? journal_buffer_bytes : 0);  // one that is replayed
   // The index of what is there lives as long as the claim, also where the array keeps others by then.
   const std::uint64_t claimed_index = has_shards ? layout.chunk_count() * sizeof(ShardEntry) : 0;
@@ -57,10 +67,23 @@ ZarrWrite::ZarrWrite(std::shared_ptr<const ZarrArray> array, ZarrSelection selec
   if (limits.recording != nullptr) standing += limits.recording->bytes();
   const std::uint64_t encoded = layout.codec().max_encoded_bytes(), raw = layout.codec().raw_bytes();
   const std::uint64_t plain = write_item_bytes(layout);
-  const RunSizes sizes = run_sizes(*array_, limits, 2 * encoded + raw + 4 * plain,
-                                   3 * BufferPool::charge(1) + claimed_index, standing);
+  const std::uint64_t chunk_bytes = 2 * encoded + raw + 4 * plain;
+  const std::uint64_t fixed_bytes = 3 * BufferPool::charge(1) + claimed_index;
+  std::uint64_t shards_at_once = 1;
+  if (has_shards && !in_place) {
+    std::uint64_t shards = 1;
+    for (std::size_t axis = 0; axis < layout.rank(); ++axis)
+      shards *= AxisWalk(selection[axis], layout.object_shape()[axis]).count();
+    const std::uint64_t most = std::min({shards, std::uint64_t{limits.threads}, most_shards_at_once});
+    // Behind runs of a chunk each for all threads, and half of the rest for larger ones.
+    const std::uint64_t smallest = standing + (limits.threads + 2) * (2 * chunk_bytes + fixed_bytes);
+    while (shards_at_once < most && smallest + 2 * shards_at_once * each <= limits.memory) ++shards_at_once;
+    kept += (shards_at_once - 1) * each;
+    standing += (shards_at_once - 1) * each;
+  }
+  const RunSizes sizes = run_sizes(*array_, limits, chunk_bytes, fixed_bytes, standing);
   runs_ = std::make_shared<const WriteRuns>(array_->layout(), std::move(selection), options.order, sizes.part,
-                                            options.update);
+                                            options.update, shards_at_once);
   const std::uint64_t chunks = runs_->chunks_per_run();
 
   auto requests = graph_->source<WriteRequest>(
@@ -92,7 +115,9 @@ ZarrWrite::ZarrWrite(std::shared_ptr<const ZarrArray> array, ZarrSelection selec
   if (in_place)
     graph_->ordered_sink("store", made, PatchShards(array_, runs_, options.order));
   else if (has_shards)
-    graph_->ordered_sink("store", made, StoreShards(array_, runs_));
+    for (std::uint64_t i = 0; i < shards_at_once; ++i)
+      graph_->ordered_sink(i == 0 ? "store" : fmt::format("store {}", i + 1), made,
+                           StoreShards(array_, runs_, i), {.lane = lane});
   else
     graph_->sink("store", made, StoreChunks(array_), std::move(storing));
   // One run goes through the nodes one after the other, whatever threads there are: starting them is all they would cost.

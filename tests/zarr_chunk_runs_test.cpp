@@ -122,8 +122,10 @@ TEST_CASE("the runs of a write have all chunks of each shard that it touches, in
   std::mt19937 random(7);
   for (int i = 0; i < 1000; ++i) {
     const Drawn it = drawn(random);
+    const std::uint64_t at_once = it.layout->index() ? 1 + random() % 4 : 1;
     const WriteRuns runs(it.layout, it.selection, ShardOrder::morton,
-                         std::uniform_int_distribution<std::uint64_t>(1, 9)(random));
+                         std::uniform_int_distribution<std::uint64_t>(1, 9)(random),
+                         ZarrUpdate::copy_on_write, at_once);
     const std::set<ZarrIndex> chunks = touched(it);
     std::set<ZarrIndex> wanted;
     for (const ZarrIndex& chunk : chunks) {
@@ -138,12 +140,40 @@ TEST_CASE("the runs of a write have all chunks of each shard that it touches, in
       }
     }
     std::set<ZarrIndex> seen;
-    for (std::uint64_t run = 0; run < runs.count(); ++run)
-      for (const ZarrIndex& chunk : runs.chunks_of(run)) {
+    struct Open {
+      ZarrIndex object;
+      std::uint64_t chunks = 0;
+    };
+    std::map<std::uint64_t, Open> open;  // by stream
+    std::optional<ZarrIndex> last;       // that was opened
+    const std::vector<std::uint32_t> order =
+        it.layout->index() ? shard_order(ShardOrder::morton, it.layout->chunks_of_object())
+                           : std::vector<std::uint32_t>();
+    for (std::uint64_t run = 0; run < runs.count(); ++run) {
+      const std::vector<ZarrIndex> of_run = runs.chunks_of(run);
+      for (const ZarrIndex& chunk : of_run) {
         REQUIRE(seen.insert(chunk).second);
         REQUIRE(runs.touches(chunk) == chunks.contains(chunk));
       }
+      if (!it.layout->index()) continue;
+      const std::uint64_t stream = runs.stream_of(run);
+      REQUIRE(stream < at_once);
+      const ZarrIndex object = it.layout->object_of(of_run.front());
+      REQUIRE(runs.is_first_of_object(run) == !open.contains(stream));
+      if (!open.contains(stream)) {
+        open[stream].object = object;
+        if (last) REQUIRE(*last < object);  // row-major, which is how locks are taken
+        last = object;
+      }
+      for (const ZarrIndex& chunk : of_run) {
+        REQUIRE(it.layout->object_of(chunk) == open[stream].object);
+        REQUIRE(it.layout->number_in_object(chunk) == order[open[stream].chunks++]);
+      }
+      REQUIRE(runs.is_last_of_object(run) == (open[stream].chunks == order.size()));
+      if (runs.is_last_of_object(run)) open.erase(stream);
+    }
     REQUIRE(seen == wanted);
+    REQUIRE(open.empty());
   }
 }
 

@@ -4,9 +4,11 @@
 #include <cstdlib>
 #include <map>
 
+#include "nodes/stores/folder_store.hpp"
 #include "nodes/stores/memory_store.hpp"
 #include "pipelines/read_zarr.hpp"
 #include "pipelines/write_zarr.hpp"
+#include "tests/file_support.hpp"
 #include "zarr_batched.hpp"
 #include "zarr_support.hpp"
 
@@ -203,6 +205,61 @@ TEST_CASE("stored bytes are the same for any number of threads, tokens and budge
       if (first.empty()) first = objects_of(*store);
       CHECK(objects_of(*store) == first);
     }
+}
+
+TEST_CASE("shards that are written side by side have the bytes of those written one after the other") {
+  struct Limits {
+    unsigned threads;
+    std::uint64_t memory;
+    std::ptrdiff_t at_once;
+  };
+  constexpr std::uint64_t smallest = 1 << 20;  // stands for the smallest budget that works
+  // Shards of two to 32 runs, five of them.
+  const Layout layout{"", {512, 5 * 1024 - 7}, {512, 1024}, {128, 128}, {}};
+  const ZarrSelection all{{0, 512, 1}, {0, 5 * 1024 - 7, 1}};
+  for (const std::size_t codec : {0u, 4u}) {
+    const ZarrArrayMetadata metadata = array_of(layout, all_codecs(2)[codec]);
+    CAPTURE(codec);
+    std::map<std::string, std::vector<std::byte>> first;
+    for (const Limits& limits : {Limits{1, 256 << 20, 1},
+                                 {2, 256 << 20, 2},
+                                 {8, 256 << 20, 4},
+                                 {3, 24 << 20, 3},
+                                 {2, smallest, 1},
+                                 {8, smallest, 1}}) {
+      CAPTURE(limits.threads);
+      CAPTURE(limits.memory);
+      const test::Folder folder;
+      const auto store =
+          std::make_shared<FolderStore>(folder.path, FolderStoreOptions{.create = true, .durable = false});
+      const auto array = std::make_shared<const ZarrArray>(store, "a", metadata);
+      WriteZarrOptions options;
+      options.graph.threads = limits.threads;
+      const auto write = [&](const ZarrSelection& selection, unsigned seed) {
+        std::mt19937 random(seed);
+        std::vector<std::byte> elements(packed_bytes(selection, metadata.type.bytes));
+        for (std::byte& byte : elements) byte = static_cast<std::byte>(random() % 5);
+        options.graph.memory = limits.memory;
+        if (limits.memory == smallest) {
+          const ZarrWrite planned(array, selection, {}, options);
+          options.graph.memory = planned.graph().plan().smallest_memory;
+        }
+        ZarrWrite writing(array, selection, {elements.data(), packed_strides(selection, metadata.type.bytes)},
+                          options);
+        const std::ptrdiff_t sinks =
+            std::ranges::count(writing.graph().nodes(), NodeKind::ordered_sink, &NodeDescription::kind);
+        const RunReport report = writing.run();
+        CHECK(report.peak_payload <= options.graph.memory);
+        return sinks;
+      };
+      CHECK(write(all, 1) == limits.at_once);
+      CHECK(write({{3, 300, 1}, {100, 4000, 1}}, 2) == std::min<std::ptrdiff_t>(limits.at_once, 5));
+      CHECK(write({{0, 2, 1}, {1030, 100, 1}}, 3) == 1);  // of one shard
+      if (first.empty()) first = objects_of(*store);
+      CHECK(objects_of(*store).size() == 5);
+      CHECK(objects_of(*store) == first);
+    }
+  }
 }
 
 TEST_CASE("any part of an array, with steps, is read into strided memory, and nothing beside it is touched") {

@@ -20,10 +20,12 @@ std::string item_name(const ClaimedRun& run) {
 // Planning -----------------------------------------------------------------------------------------------------------
 
 WriteRuns::WriteRuns(std::shared_ptr<const ZarrLayout> layout, ZarrSelection selection, ShardOrder order,
-                     std::uint64_t chunks_per_run, ZarrUpdate update)
+                     std::uint64_t chunks_per_run, ZarrUpdate update, std::uint64_t shards_at_once)
     : layout_(std::move(layout)),
       selection_(std::move(selection)),
-      chunks_per_run_(std::max<std::uint64_t>(chunks_per_run, 1)) {
+      chunks_per_run_(std::max<std::uint64_t>(chunks_per_run, 1)),
+      shards_at_once_(std::max<std::uint64_t>(shards_at_once, 1)) {
+  assert(shards_at_once_ == 1 || (layout_->index() && update == ZarrUpdate::copy_on_write));
   for (std::size_t axis = 0; axis < layout_->rank(); ++axis) {
     walks_.emplace_back(selection_[axis], layout_->object_shape()[axis]);
     objects_ *= walks_.back().count();
@@ -39,6 +41,14 @@ WriteRuns::WriteRuns(std::shared_ptr<const ZarrLayout> layout, ZarrSelection sel
 
 std::uint64_t WriteRuns::count() const {
   return layout_->index() ? objects_ * runs_per_object_ : (objects_ + chunks_per_run_ - 1) / chunks_per_run_;
+}
+
+/// Shards in groups of shards_at_once_, of which the last may have fewer; in each run 0 of every shard, run 1 of every shard ...
+WriteRuns::Place WriteRuns::place_of(std::uint64_t run) const {
+  const std::uint64_t first = run / (shards_at_once_ * runs_per_object_) * shards_at_once_;
+  const std::uint64_t shards = std::min(shards_at_once_, objects_ - first);
+  const std::uint64_t at = run - first * runs_per_object_;
+  return {first + at % shards, at / shards};
 }
 
 ZarrIndex WriteRuns::nth_object(std::uint64_t number) const {
@@ -58,8 +68,9 @@ std::vector<ZarrIndex> WriteRuns::chunks_of(std::uint64_t run) const {
     for (std::uint64_t i = first; i < end; ++i) chunks.push_back(nth_object(i));
     return chunks;
   }
-  const ZarrIndex object = nth_object(run / runs_per_object_);
-  const std::uint64_t first = run % runs_per_object_ * chunks_per_run_;
+  const Place place = place_of(run);
+  const ZarrIndex object = nth_object(place.object);
+  const std::uint64_t first = place.run * chunks_per_run_;
   const std::uint64_t end = std::min(first + chunks_per_run_, layout_->chunk_count());
   const std::vector<std::uint64_t>& counts = layout_->chunks_of_object();
   for (std::uint64_t i = first; i < end; ++i) {
@@ -111,10 +122,11 @@ ClaimedRun ClaimRun::operator()(const WriteRequest& request, const Context& cont
     for (const ZarrIndex& chunk : claimed.chunks) claimed.claims.push_back(claim(chunk, context.stop()));
     return claimed;
   }
+  std::shared_ptr<ObjectClaim>& current = current_[runs_->stream_of(request.run)];
   if (runs_->is_first_of_object(request.run))
-    current_ = claim(layout.object_of(claimed.chunks.front()), context.stop());
-  claimed.claims.push_back(current_);
-  if (runs_->is_last_of_object(request.run)) current_.reset();
+    current = claim(layout.object_of(claimed.chunks.front()), context.stop());
+  claimed.claims.push_back(current);
+  if (runs_->is_last_of_object(request.run)) current.reset();
   return claimed;
 }
 
@@ -271,6 +283,7 @@ void StoreChunks::operator()(const EncodedRun& run) const {
 }
 
 void StoreShards::operator()(const EncodedRun& run) {
+  if (runs_->stream_of(run.claimed.run) != stream_) return;
   const ZarrLayout& layout = *array_->layout();
   const ObjectClaim& claim = *run.claimed.claims.front();
   const bool index_is_first = !layout.index()->is_at_end();

@@ -28,11 +28,13 @@ enum class ZarrUpdate : std::uint8_t {
 };
 
 /// How the chunks of a selection are written, run by run: all chunks of the objects (shards) that it touches, in the order in which
-/// they are stored; in place: only the chunks that it touches, row-major. A formula. Const and thread-safe.
+/// they are stored; in place: only the chunks that it touches, row-major. Shards may go side by side, so many at once: a run of each
+/// in turn, until all of these are done. A formula. Const and thread-safe.
 class WriteRuns {
  public:
   WriteRuns(std::shared_ptr<const ZarrLayout> layout, ZarrSelection selection, ShardOrder order,
-            std::uint64_t chunks_per_run, ZarrUpdate update = ZarrUpdate::copy_on_write);
+            std::uint64_t chunks_per_run, ZarrUpdate update = ZarrUpdate::copy_on_write,
+            std::uint64_t shards_at_once = 1);
 
   const ZarrLayout& layout() const { return *layout_; }
   const ZarrSelection& selection() const { return selection_; }
@@ -42,8 +44,11 @@ class WriteRuns {
   std::uint64_t standing_bytes() const { return order_.size() * sizeof(std::uint32_t); }
 
   /// Where shards are.
-  bool is_first_of_object(std::uint64_t run) const { return run % runs_per_object_ == 0; }
-  bool is_last_of_object(std::uint64_t run) const { return (run + 1) % runs_per_object_ == 0; }
+  bool is_first_of_object(std::uint64_t run) const { return place_of(run).run == 0; }
+  bool is_last_of_object(std::uint64_t run) const { return place_of(run).run + 1 == runs_per_object_; }
+  /// Which of those that go side by side its shard is: 0 to shards_at_once() - 1.
+  std::uint64_t stream_of(std::uint64_t run) const { return place_of(run).object % shards_at_once_; }
+  std::uint64_t shards_at_once() const { return shards_at_once_; }
   /// Its chunks, in the order in which they are stored; some of a shard's may lie outside of the array. None in the last runs of
   /// a shard at the rim of a selection, in place.
   std::vector<ZarrIndex> chunks_of(std::uint64_t run) const;
@@ -53,6 +58,10 @@ class WriteRuns {
   bool overwrites(const ZarrIndex& object) const;
 
  private:
+  struct Place {
+    std::uint64_t object, run;  // which one of the selection's, and of its runs
+  };
+  Place place_of(std::uint64_t run) const;
   ZarrIndex nth_object(std::uint64_t number) const;
 
   std::shared_ptr<const ZarrLayout> layout_;
@@ -60,7 +69,7 @@ class WriteRuns {
   std::vector<AxisWalk> walks_;       // over objects, per axis
   std::vector<std::uint32_t> order_;  // of the chunks of a shard
   std::optional<ChunkRuns> touched_;  // in place
-  std::uint64_t chunks_per_run_, objects_ = 1, runs_per_object_ = 1;
+  std::uint64_t chunks_per_run_, shards_at_once_, objects_ = 1, runs_per_object_ = 1;
 };
 
 /// A run that is to be written.
@@ -155,7 +164,10 @@ struct ZarrOrigin {
 class ClaimRun {
  public:
   ClaimRun(std::shared_ptr<const ZarrArray> array, std::shared_ptr<const WriteRuns> runs, bool with_locks)
-      : array_(std::move(array)), runs_(std::move(runs)), with_locks_(with_locks) {}
+      : array_(std::move(array)),
+        runs_(std::move(runs)),
+        with_locks_(with_locks),
+        current_(runs_->shards_at_once()) {}
   ClaimedRun operator()(const WriteRequest& request, const Context& context);
 
  private:
@@ -164,7 +176,7 @@ class ClaimRun {
   std::shared_ptr<const ZarrArray> array_;
   std::shared_ptr<const WriteRuns> runs_;
   bool with_locks_;
-  std::shared_ptr<ObjectClaim> current_;  // of the shard whose runs come
+  std::vector<std::shared_ptr<ObjectClaim>> current_;  // of the shards whose runs come
 };
 
 /// Gets the stored bytes of chunks that change in part; for the I/O lane. Complete chunks are not read, those that stay are kept as
@@ -227,10 +239,12 @@ class StoreChunks {
 };
 
 /// Stores shards, chunk after chunk in their order, the index last; an ordered sink. A shard that has no chunk any more is erased.
+/// Of shards that go side by side each is one sink's; all of these sinks take all runs.
 class StoreShards {
  public:
-  StoreShards(std::shared_ptr<const ZarrArray> array, std::shared_ptr<const WriteRuns> runs)
-      : array_(std::move(array)), runs_(std::move(runs)) {}
+  StoreShards(std::shared_ptr<const ZarrArray> array, std::shared_ptr<const WriteRuns> runs,
+              std::uint64_t stream = 0)
+      : array_(std::move(array)), runs_(std::move(runs)), stream_(stream) {}
   void operator()(const EncodedRun& run);
   /// The index of the shard that is being written.
   static std::uint64_t standing_bytes(const ZarrLayout& layout) {
@@ -242,6 +256,7 @@ class StoreShards {
 
   std::shared_ptr<const ZarrArray> array_;
   std::shared_ptr<const WriteRuns> runs_;
+  std::uint64_t stream_;
   std::unique_ptr<ObjectWriter> writer_;
   std::vector<ShardEntry> entries_;
   bool has_chunks_ = false;
