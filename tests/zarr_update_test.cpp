@@ -215,6 +215,92 @@ TEST_CASE("in place, a chunk that has become shorter stays where it is, and a lo
   }
 }
 
+TEST_CASE(
+    "one cell of a compressed shard of 32,768 chunks is few requests: of an index that stays, what differs") {
+  ZarrCodecSpec zstd = codec_of(ZarrCodecSpec::Id::zstd);
+  zstd.level = 1;
+  for (const bool index_at_end : {true, false}) {
+    CAPTURE(index_at_end);
+    const auto memory = std::make_shared<MemoryStore>();
+    const auto store = std::make_shared<CountingStore>(memory);
+    const ZarrArrayMetadata metadata =
+        sharded({1 << 19}, {1 << 19}, {16}, {ZarrCodecSpec{}, zstd}, index_at_end);
+    const auto array = open(store, metadata);
+    const ZarrSelection all = everything(*array);
+    std::vector<std::uint16_t> flat(1 << 19);  // in each chunk
+    for (std::size_t i = 0; i < flat.size(); ++i) flat[i] = static_cast<std::uint16_t>(i / 16 + 1);
+    batched::Elements wanted = values(flat);
+    update(array, all, wanted, copy_on_write());
+    const std::uint64_t index = array->layout()->index()->encoded_bytes();
+    std::mt19937 random(3);
+    std::size_t moved = 0, stayed = 0;
+    for (int i = 0; i < 40; ++i) {
+      CAPTURE(i);
+      // Noise, which makes a chunk longer, or flat ones, which make it shorter; every other a single cell.
+      const std::uint64_t count = i % 2 == 0 ? 1 : 16;
+      const std::uint64_t first = random() % 4 * 16 * 7777 + (count == 1 ? random() % 16 : 0);
+      batched::Elements some(2 * count, std::byte{3});
+      if (i % 4 < 2)
+        for (std::byte& byte : some) byte = static_cast<std::byte>(random());
+      std::ranges::copy(some, wanted.begin() + static_cast<std::ptrdiff_t>(2 * first));
+      const std::uint64_t size = *memory->size("a/c/0");
+      store->take();
+      update(array, {{first, count, 1}}, some, in_place());
+      const StoreCount done = store->take();
+      CHECK(done.get + done.get_end == 1);  // the index
+      CHECK(done.put == 1);                 // the journal
+      CHECK(done.writer == 0);
+      if (count == 1) CHECK(done.ranges == 1);  // the chunk as it was
+      if (index_at_end && *memory->size("a/c/0") > size) {
+        ++moved;
+        if (count == 1) CHECK(done.put_range == 1);  // the chunk and behind it the index
+        CHECK(done.bytes_written < 2 * (index + 2 * 100 + 100));
+      } else {
+        ++stayed;
+        CHECK(done.put_range <= 3);  // the chunk, its entry of the index, the index's checksum
+        CHECK(done.bytes_written < 500);
+      }
+    }
+    if (index_at_end) CHECK(moved > 5);
+    CHECK(stayed > 5);
+    CHECK(read_all(array) == wanted);
+    CHECK(read_all(open(memory, metadata)) == wanted);
+    check_shards(*array);
+  }
+}
+
+TEST_CASE(
+    "changes that follow each other in a shard are one, also where the journal is larger than what is held") {
+  std::mt19937 random(4);
+  for (int i = 0; i < 200; ++i) {
+    CAPTURE(i);
+    const auto store = std::make_shared<CountingStore>(std::make_shared<MemoryStore>());
+    batched::Elements shard(5000, std::byte{1}), wanted = shard;
+    store->put("c/0", shard);
+    store->take();
+    const std::uint64_t room = 100 + random() % 3000;
+    ShardJournal journal(*store, ".weir-journal/c.0", "c/0", shard.size(), room);
+    std::uint64_t at = random() % 5000, runs = 0;
+    for (int change = 0; change < 12; ++change) {
+      const bool goes_on = change > 0 && random() % 2 == 0;
+      if (!goes_on) at = random() % wanted.size();
+      batched::Elements bytes(1 + random() % 400);
+      for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
+      journal.change(at, bytes);
+      wanted.resize(std::max<std::size_t>(wanted.size(), at + bytes.size()));
+      std::ranges::copy(bytes, wanted.begin() + static_cast<std::ptrdiff_t>(at));
+      at += bytes.size();
+      runs += goes_on ? 0 : 1;
+    }
+    journal.commit();
+    const StoreCount done = store->take();
+    CHECK(done.put + done.writer == 1);
+    if (done.put == 1) CHECK(done.put_range <= runs);
+    CHECK(batched::whole_object(*store, "c/0") == wanted);
+    CHECK_FALSE(store->size(".weir-journal/c.0"));
+  }
+}
+
 TEST_CASE("a journal larger than what is held of it goes through the store, and all changes are done") {
   const auto folder = Folder();
   const auto store = std::make_shared<CountingStore>(std::make_shared<FolderStore>(folder.path));

@@ -19,7 +19,8 @@ namespace weir {
 ///   else, where all chunks have one size, to its slot of the dense layout (all chunks side by side, in `order`), where that is free;
 ///   else behind the last byte of chunks, over an index at the end, which moves behind it.
 ///
-/// So the layout depends on the updates and their order, on nothing else. Nothing becomes shorter: what is unused stays until
+/// Of an index that stays where it is only the bytes that differ are written; one that moves follows the chunk that moved it, in one
+/// write. So the layout depends on the updates and their order, on nothing else. Nothing becomes shorter: what is unused stays until
 /// compact_zarr. A shard that is not there yet, or is overwritten whole, is written as a new object; one without chunks is erased.
 /// While a shard changes, and after a crash until the journal is replayed, readers that know nothing of it may see a shard whose
 /// parts do not fit together.
@@ -33,6 +34,7 @@ class PatchShards {
  private:
   void begin(const ObjectClaim& claim);
   std::uint64_t place(std::uint32_t number, std::uint64_t bytes);
+  void change_index(const ObjectClaim& claim);
   void finish(const ObjectClaim& claim);
 
   std::shared_ptr<const ZarrArray> array_;

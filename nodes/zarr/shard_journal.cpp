@@ -137,9 +137,10 @@ std::string journal_key(const std::string& path, const std::string& shard) {
   return fmt::format("{}/{}", journal_folder(path), name);
 }
 
-ShardJournal::ShardJournal(const Store& store, std::string key, std::string shard, std::uint64_t shard_bytes)
-    : store_(store), key_(std::move(key)), shard_(std::move(shard)) {
-  held_.reserve(journal_buffer_bytes);
+ShardJournal::ShardJournal(const Store& store, std::string key, std::string shard, std::uint64_t shard_bytes,
+                           std::uint64_t room)
+    : store_(store), key_(std::move(key)), shard_(std::move(shard)), room_(room) {
+  held_.reserve(room_);
   write(std::as_bytes(std::span(magic)));
   write(shard_bytes);
   write(shard_.size());
@@ -147,14 +148,15 @@ ShardJournal::ShardJournal(const Store& store, std::string key, std::string shar
 }
 
 void ShardJournal::write(std::span<const std::byte> bytes) {
-  sum_ = crc32c(bytes, sum_);
-  if (held_.size() + bytes.size() <= journal_buffer_bytes) {
+  if (held_.size() + bytes.size() <= room_) {
     held_.insert(held_.end(), bytes.begin(), bytes.end());
     return;
   }
   if (writer_ == nullptr) writer_ = store_.writer(key_);
+  sum_ = crc32c(bytes, crc32c(held_, sum_));
   writer_->append(held_);
   held_.clear();
+  last_.reset();
   writer_->append(bytes);
 }
 
@@ -163,8 +165,18 @@ void ShardJournal::write(std::uint64_t number) {
 }
 
 void ShardJournal::change(std::uint64_t where, std::span<const std::byte> bytes) {
+  if (last_ && where == last_->end && held_.size() + bytes.size() <= room_) {
+    last_->bytes += bytes.size();
+    std::ranges::copy(bytes_of(last_->bytes), held_.begin() + static_cast<std::ptrdiff_t>(last_->at));
+    last_->end += bytes.size();
+    write(bytes);
+    return;
+  }
   write(where);
   write(bytes.size());
+  last_.reset();
+  if (held_.size() >= sizeof(std::uint64_t))
+    last_ = {held_.size() - sizeof(std::uint64_t), bytes.size(), where + bytes.size()};
   write(bytes);
   ++changes_;
 }
@@ -172,7 +184,7 @@ void ShardJournal::change(std::uint64_t where, std::span<const std::byte> bytes)
 ObjectVersion ShardJournal::commit() {
   write(no_change);
   write(changes_);
-  const std::array<std::byte, 8> sum = bytes_of(sum_);
+  const std::array<std::byte, 8> sum = bytes_of(crc32c(held_, sum_));
   write(std::span(sum).first<4>());
   std::uint64_t size = held_.size();
   if (writer_ == nullptr) {
@@ -182,7 +194,7 @@ ObjectVersion ShardJournal::commit() {
     size = writer_->size();
     writer_->commit();
     writer_.reset();
-    held_.resize(journal_buffer_bytes);
+    held_.resize(room_);
     store_.get(key_, held_);
   }
   read_through(Reader(store_, key_, held_, size, {}), held_.size(), shard_, &store_);

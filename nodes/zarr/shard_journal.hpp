@@ -31,14 +31,18 @@ std::string journal_key(const std::string& path, const std::string& shard);
 /// Whether shards can be updated in place, and so whether there can be a journal.
 bool can_patch(const Store& store);
 
-/// Bytes of a journal that are held; one with more of them goes to the store piece by piece, and is read again from there.
+/// Bytes of a journal that are held, unless its writer has more room; one with more of them goes to the store piece by piece, and is
+/// read again from there.
 inline constexpr std::uint64_t journal_buffer_bytes = 256 << 10;
 
 /// The update of one shard, whose lock the caller holds. One thread at a time. Errors name the journal or the shard.
 class ShardJournal {
  public:
-  ShardJournal(const Store& store, std::string key, std::string shard, std::uint64_t shard_bytes);
-  /// Bytes that the shard is to have at `where`, at most at its end as it is by then.
+  /// `room`: bytes that are held, at least as many as a journal's front with its key.
+  ShardJournal(const Store& store, std::string key, std::string shard, std::uint64_t shard_bytes,
+               std::uint64_t room = journal_buffer_bytes);
+  /// Bytes that the shard is to have at `where`, at most at its end as it is by then. One that begins where the last one ends is
+  /// part of that, as long as both are held.
   void change(std::uint64_t where, std::span<const std::byte> bytes);
   bool is_empty() const { return changes_ == 0; }
   /// Makes the journal durable, then does the changes, then erases it. After an Error the shard is as it was, or the journal is
@@ -49,12 +53,20 @@ class ShardJournal {
   void write(std::span<const std::byte> bytes);
   void write(std::uint64_t number);
 
+  /// The last change, whose beginning is held.
+  struct Change {
+    std::size_t at;  ///< in held_: where its number of bytes lies
+    std::uint64_t bytes, end;
+  };
+
   const Store& store_;
   const std::string key_, shard_;
+  std::uint64_t room_;
   std::vector<std::byte> held_;
+  std::optional<Change> last_;
   std::unique_ptr<ObjectWriter> writer_;  // of what is not held
   std::uint64_t changes_ = 0;
-  std::uint32_t sum_ = 0;
+  std::uint32_t sum_ = 0;  // of what is not held any more
 };
 
 /// Does what the journal of a shard says, where there is one, and erases it; the caller holds the shard's lock. Whether there was
