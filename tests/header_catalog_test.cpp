@@ -5,6 +5,7 @@
 
 #include <atomic>
 
+#include "framework/build_info.hpp"
 #include "nodes/headers/catalog_reader.hpp"
 #include "nodes/headers/catalog_writer.hpp"
 #include "tests/header_catalog_support.hpp"
@@ -294,4 +295,8 @@ TEST_CASE("all that Arrow takes for a run is counted by the run's pool") {
     CHECK(pool->peak_bytes() > CatalogWriter::largest_row);  // and as a page
   }
   CHECK(pool->live_bytes() == 0);
+}
+
+TEST_CASE("a build with Arrow loads it") {  // or all tests of catalogs would be skipped
+  if (build_info::libraries.find(", Arrow ") != std::string_view::npos) CHECK(why_no_parquet() == "");
 }
