@@ -7,8 +7,8 @@
 namespace weir {
 namespace {
 
-// For the index, which one longer chunk moves: written in one piece, in the journal and behind the chunk, up to that of 49,000
-// chunks. Piece by piece an update of one of 32,768 chunks took 12 requests instead of 4.
+// For the index, which one longer chunk moves: written in one piece, in the journal and behind the chunk, up to that of 65,000
+// chunks. Piece by piece an update of one of 32,768 chunks took 12 requests and 0.96 ms instead of 4 and 0.82.
 constexpr std::uint64_t most_journal_room = std::uint64_t{1} << 20;
 // Equal bytes between two changes of an index that are written along: less than a write of its own.
 constexpr std::size_t least_gap = 4096;

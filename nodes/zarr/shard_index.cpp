@@ -97,15 +97,17 @@ bool ShardIndexCodec::is_known(std::span<const std::byte> encoded,
 
 std::vector<std::byte> ShardIndexCodec::encode(std::span<const ShardEntry> entries) const {
   assert(entries.size() == inner_chunks_);
-  std::vector<ShardEntry> words(entries.begin(), entries.end());
+  std::vector<ShardEntry> words;
   if (codec_.layout().swapped) {
+    words.assign(entries.begin(), entries.end());
     for (ShardEntry& entry : words) {
       entry.offset = __builtin_bswap64(entry.offset);
       entry.bytes = __builtin_bswap64(entry.bytes);
     }
+    entries = words;
   }
   std::vector<std::byte> encoded(codec_.max_encoded_bytes());
-  encoded.resize(codec_.make_encoder({})->encode(std::as_bytes(std::span(words)), encoded));
+  encoded.resize(codec_.make_encoder({})->encode(std::as_bytes(entries), encoded));
   return encoded;
 }
 
