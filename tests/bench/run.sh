@@ -13,6 +13,10 @@
 # BENCH_PYTHON: the Python of the peers; the newest that is found, because xarray-spatial's writer and the newest rasterio want 3.12.
 # BENCH_PREFIX: put in front of every measured command, of all sides: "chrt -r 5" beside other work. WEIR_BIN, LIMIT_BIN: other builds.
 set -euo pipefail
+if [[ " $* " == *" --help "* || " $* " == *" -h "* ]]; then
+  sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
+  exit 0
+fi
 pythons=("${BENCH_PYTHON:-}")
 for version in 14 13 12; do
   pythons+=("$(type -P "python3.$version" || true)" "$(find ~/.pyenv/versions -path "*3.$version.*/bin/python3.$version" 2>/dev/null | tail -1)")
