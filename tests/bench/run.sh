@@ -11,7 +11,8 @@
 #   --folder FOLDER                           where rasters lie (default: /dev/shm, so that no disk is measured and a sync is free)
 #
 # BENCH_PYTHON: the Python of the peers; the newest that is found, because xarray-spatial's writer and the newest rasterio want 3.12.
-# BENCH_PREFIX: put in front of every measured command, of all sides: "chrt -r 5" beside other work. WEIR_BIN, LIMIT_BIN: other builds.
+# BENCH_PREFIX: put in front of every measured command, of all sides: "chrt -r 5" beside other work. WEIR_BIN and BENCH_BUILD: another
+# program and build folder, and nothing is built.
 set -euo pipefail
 if [[ " $* " == *" --help "* || " $* " == *" -h "* ]]; then
   sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
