@@ -40,6 +40,6 @@ def headers(bench):
 
 def engine(bench):
     family = bench.family("engine", "What an item costs, what a small graph costs, how a graph scales.")
-    family.program("items and graphs", [bench.program("engine_bench")])
+    family.program("items and graphs", [bench.program("engine_bench"), "1" if bench.quick else "7"])
     family.program("writes beside plain loops", [bench.program("overlap_bench"), str(bench.folder), "2048" if bench.quick else "8192", "1" if bench.quick else "3"])
     family.program("overview kernels", [bench.program("reduce_bench")])

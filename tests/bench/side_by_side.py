@@ -139,7 +139,11 @@ class Family:
             print(f"{self.name}: {title}: {command[0]} is not there", flush=True)
             return
         words = self.bench.prefix + [str(word) for word in command]
-        done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, **(environment or {})})
+        try:
+            done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, **(environment or {})}, timeout=None if self.bench.full else 400)
+        except subprocess.TimeoutExpired:
+            print(f"{self.name}: {title}: more than 400 s", flush=True)
+            return
         self.text(title, words, done.stdout + (done.stderr[-2000:] if done.returncode else ""))
 
 
