@@ -83,6 +83,7 @@ void KeyLister::start(const std::stop_token& stop) {
   for (const KeyRange& range : ranges_)
     header_ += fmt::format(" {} {} {}", word(range.prefix), word(range.after), word(range.until));
   listers_left_ = listers;
+  ranges_found_ = ranges_.size();
   for (std::size_t i = 0; i < listers_.size(); ++i) {
     Lister& lister = listers_[i];
     const std::uint32_t place = i == turn_ ? taken_ : 0;

@@ -68,7 +68,8 @@ class KeyLister {
   }  ///< keys, before the filter
   std::uint64_t listed() const { return listed_.load(std::memory_order_relaxed); }  ///< those that passed it
   bool is_listed() const { return listers_left_.load() == 0; }
-  std::size_t ranges() const { return ranges_.size(); }
+  /// 0 until they are found. Any thread may ask, as for all these counts.
+  std::size_t ranges() const { return ranges_found_.load(); }
 
   static constexpr std::uint64_t room_bytes = 512 << 10;
   /// That listers hold at most, beside what the store says of itself.
@@ -118,6 +119,7 @@ class KeyLister {
   std::uint32_t taken_ = 0;  ///< keys of it, as listed
   std::atomic<bool> has_ended_ = false;
   std::atomic<std::uint64_t> scanned_ = 0, listed_ = 0;
+  std::atomic<std::size_t> ranges_found_ = 0;
   std::atomic<unsigned> listers_left_ = 1;
 };
 
