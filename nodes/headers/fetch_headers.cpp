@@ -104,17 +104,17 @@ class FetchHeaders::Batch {
     const std::lock_guard lock(mutex_);
     return is_cancelled_;
   }
+  /// On the thread that stops the run. A reader that waits does all on the batch's own, which finds out at its next request.
   void cancel() {
     std::vector<std::uint64_t> numbers;
-    std::deque<Request> waiting;
     {
       const std::lock_guard lock(mutex_);
       is_cancelled_ = true;
       numbers = numbers_;
-      waiting.swap(waiting_);
     }
+    if (shared_.reader->waits()) return;
     for (const std::uint64_t number : numbers) shared_.reader->cancel(number);
-    for (const Request& request : waiting) finish_cancelled(request.key);
+    start_waiting();
   }
 
   void read_alone(std::size_t i) {
@@ -156,26 +156,31 @@ class FetchHeaders::Batch {
   void start_all() {
     for (;;) {
       std::size_t i = 0;
+      bool is_late = false;
       {
         const std::lock_guard lock(mutex_);
         if (waiting_.empty()) return;
         const Request& next = waiting_.front();
-        Key& key = keys_[next.key];
+        i = next.key;
+        is_late = is_cancelled_;
+        Key& key = keys_[i];
         key.pieces.clear();
         for (const ByteRange& range : next.ranges) {
-          const std::span<std::byte> memory = arena_.take(range.bytes);
+          const std::span<std::byte> memory = is_late ? std::span<std::byte>() : arena_.take(range.bytes);
           if (memory.empty()) break;
           key.pieces.push_back({range.offset, memory});
         }
-        if (key.pieces.size() < next.ranges.size()) {
+        if (!is_late && key.pieces.size() < next.ranges.size()) {
           release(key);
           return;
         }
-        i = next.key;
         key.waited_for = key.pieces.size();
         waiting_.pop_front();
       }
-      start_reading(i);
+      if (is_late)
+        finish_cancelled(i);
+      else
+        start_reading(i);
     }
   }
 
