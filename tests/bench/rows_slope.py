@@ -10,7 +10,7 @@ def graph(bench, chunk):
     """Slope in a graph file; the elevation model is read in the chunks that dask gets."""
     path = pathlib.Path(bench.path("slope.yaml"))
     path.write_text(f"""weir: 1
-memory: 64M
+memory: {"64M" if chunk < 2048 else "160M"}
 variables:
   input: {{default: in.tif}}
   output: {{default: out.tif}}
