@@ -1,7 +1,7 @@
 """A raster ten times the memory budget, by everybody; and what grows with the raster."""
 
 from inputs import megabytes, raster
-from rows_write import gdal, newest_gdal, tiffcp, tifffile, vips, weir
+from rows_write import gdal, newest_gdal, tifffile, vips, weir
 from side_by_side import THREADS, at_most, best_peer
 
 BUDGET = 64  # MiB
@@ -25,7 +25,7 @@ def ten_times(bench):
                  "newest GDAL": newest_gdal(bench, source, "zstd", 3, 3, THREADS),
                  "newest GDAL, cache of 64 MB": lambda: bench.measure(bench.peer(
                      "gdal_copy", source=source, target=bench.out, options={option.split("=")[0]: option.split("=")[1] for option in gdal_words[5::2]}), bench.out, small_cache),
-                 "libvips": vips(bench, source, "zstd", 3, 3), "tiffcp": tiffcp(bench, source, "zstd", 3, 3), "tifffile": tifffile(bench, source, "zstd", 3, 3),
+                 "libvips": vips(bench, source, "zstd", 3, 3), "tifffile": tifffile(bench, source, "zstd", 3, 3),
                  "xarray-spatial": lambda: bench.measure(bench.peer("copy_xarray_spatial", buffer=BUDGET << 20, **job), bench.out),
                  "rioxarray": lambda: bench.measure(bench.peer("copy_rioxarray", **job), bench.out)}
 

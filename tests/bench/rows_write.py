@@ -43,8 +43,10 @@ def vips(bench, source, codec, level, predictor):
 
 
 def tiffcp(bench, source, codec, level, predictor):
+    if level and (codec, level) not in (("deflate", 6), ("zstd", 9)):
+        return None  # libtiff 4.5's takes ":p1" and ":p19", and writes the same bytes with both: its defaults
     name = {"deflate": "zip"}.get(codec, codec)
-    words = name + (f":{predictor}" if codec != "none" else "") + (f":p{level}" if level else "")
+    words = name + (f":{predictor}" if codec != "none" else "")
     return lambda: bench.measure(["tiffcp", "-c", words, "-t", "-w", "256", "-l", "256", source, bench.out], bench.out)
 
 
@@ -133,7 +135,7 @@ def recompress(bench):
             def bars(medians):
                 return never_slower(medians) + of_limit(threads, "zstd", 3)(medians) + (beside_gdal(medians, 2) if threads > 1 else [])
 
-            family.row("deflate tiles to zstd tiles", name, tools, bars, 40)
+            family.row("deflate tiles to zstd tiles", name, {name: work for name, work in tools.items() if work}, bars, 40)
 
 
 def deflate(bench):
