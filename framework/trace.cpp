@@ -69,7 +69,7 @@ std::string to_trace(const RunReport& report, const RunRecording& recording, con
       }
       const auto name = names.find({slice.node, slice.ticket});
       events.slice(thread, slice, report.nodes[slice.node].name,
-                   slice.count == 0 ? "\"item\": \"open or close\""
+                   slice.count == 0 ? "\"call\": \"open or close\""
                    : slice.count == 1
                        ? fmt::format("\"item\": {}, \"ticket\": {}",
                                      json_string(name != names.end() ? name->second

@@ -103,7 +103,13 @@ TEST_CASE("opening and closing an output is recorded as its work, and not as a b
     const Sum file = sums_of(recording).at(1);
     CHECK(file.count == 5);
     CHECK(file.busy_ns >= 4'000'000);
-    CHECK(to_trace(report, recording, "files").find("open or close") != std::string::npos);
+    const std::string trace = to_trace(report, recording, "files");
+    CHECK(trace.find("\"name\": \"file\", \"args\": {\"call\": \"open or close\"") != std::string::npos);
+    std::size_t items = 0;
+    for (std::size_t at = 0;
+         (at = trace.find("\"name\": \"file\", \"args\": {\"item\"", at)) != std::string::npos; ++at)
+      ++items;
+    CHECK(items == 5);
   }
 }
 
