@@ -235,7 +235,7 @@ TEST_CASE(
   for (int way = 0; way < 3; ++way) {
     CAPTURE(way);
     WriteCogOptions options = tiles_of(32);
-    options.georeferencing.crs = "EPSG:32633";
+    options.georeferencing.crs = "projected:32633";
     if (way == 0) options.georeferencing.transform = north;
     if (way == 1) options.georeferencing.transform = turned;
     if (way == 2) options.georeferencing.control_points = points;
