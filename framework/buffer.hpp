@@ -77,7 +77,7 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
 
   std::uint64_t live_bytes() const;
   std::uint64_t peak_bytes() const;  ///< the most that live and kept blocks ever were together
-  /// At most 1 MiB of small blocks that pools of this process left behind for the next ones. They are freed before a pool would go
+  /// At most 8 MiB of small blocks that pools of this process left behind for the next ones. They are freed before a pool would go
   /// beyond its limit together with them.
   static std::uint64_t idle_bytes();
 

@@ -3,57 +3,25 @@
 
 #include <chrono>
 #include <filesystem>
-#include <random>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "nodes/headers/byte_arena.hpp"
-#include "nodes/headers/fetch_headers.hpp"
-#include "nodes/headers/key_filter.hpp"
-#include "nodes/headers/parse_headers.hpp"
 #include "nodes/stores/http_store.hpp"
 #include "nodes/stores/latency_store.hpp"
 #include "nodes/stores/memory_store.hpp"
-#include "nodes/stores/s3_store.hpp"
 #include "tests/engine_support.hpp"
-#include "tests/fake_s3.hpp"
 #include "tests/file_support.hpp"
-#include "tests/header_support.hpp"
+#include "tests/header_fetch_support.hpp"
 #include "tests/http_server.hpp"
+
+#ifdef WEIR_WITH_CURL
 
 namespace {
 
 using namespace weir;
 using namespace weir::test;
 using namespace std::chrono_literals;
-
-KeyBatch batch_of(const std::vector<std::string>& paths, std::uint64_t size = unknown_size) {
-  KeyBatch batch;
-  for (const std::string& path : paths) batch.keys.push_back({{path, size}, 0});
-  return batch;
-}
-
-/// Rows and errors of a batch, as the graph makes them.
-RowBatch rows_of_batch(const FetchHeaders& fetch, KeyBatch batch) {
-  return ParseHeaders{}(fetch(std::move(batch), Context()));
-}
-
-HttpOptions quick() {
-  HttpOptions http;
-  http.retries = 9;
-  http.retry_pause = 2ms;
-  http.longest_pause = 20ms;
-  http.timeout = 300ms;
-  return http;
-}
-
-/// Where requests are counted: none is sent again because the machine is busy.
-HttpOptions patient() {
-  HttpOptions http = quick();
-  http.timeout = 30s;
-  return http;
-}
 
 /// A server of files, and a node that fetches from it.
 struct Served {
@@ -82,16 +50,6 @@ struct Served {
   std::shared_ptr<FetchCounts> counts;
   std::optional<FetchHeaders> fetch;
 };
-
-/// A small file; `gap` bytes of pixels before its directory.
-Bytes picture(std::uint64_t gap = 0, std::uint16_t width = 40, std::vector<MadeEntry> more = {}) {
-  HeaderMaker maker;
-  maker.fill(gap);
-  std::vector<MadeEntry> entries = std::move(more);
-  entries.push_back(maker.shorts(256, {width}));
-  maker.add(maker.picture(std::move(entries)));
-  return maker.bytes();
-}
 
 TEST_CASE("a header is the same whatever is asked for first, from a folder and over HTTP") {
   std::vector<std::string> keys;
@@ -162,24 +120,7 @@ TEST_CASE("a directory at the end of a file costs two requests, and little more 
   CHECK(served.store.traffic()->total().bytes < 4096 + 4608);
 }
 
-TEST_CASE(
-    "what is asked for first becomes what 95 % of the headers need, and little where they are far away") {
-  PrefetchGuess guess(16 << 10, 32 << 10);
-  for (int i = 0; i < 31; ++i) guess.note(2600);
-  CHECK(guess.bytes() == 16 << 10);
-  guess.note(2600);
-  CHECK(guess.bytes() == 4 << 10);
-  for (int i = 0; i < 32; ++i) guess.note(i % 16 == 0 ? 30'000 : 2600);
-  CHECK(guess.bytes() == 4 << 10);  // 3 % are larger
-  for (int i = 0; i < 320; ++i) guess.note(22'000);
-  CHECK(guess.bytes() == 32 << 10);
-  for (int i = 0; i < 3200; ++i) guess.note(50 << 20);
-  CHECK(guess.bytes() == PrefetchGuess::least);
-  for (int i = 0; i < 6400; ++i) guess.note(900);
-  CHECK(guess.bytes() == PrefetchGuess::least);
-  for (int i = 0; i < 6400; ++i) guess.note(4096);
-  CHECK(guess.bytes() == 4096);
-
+TEST_CASE("what is asked for first adapts to the headers that came") {
   Served served;
   std::vector<std::string> keys;
   for (int i = 0; i < 96; ++i) {
@@ -196,33 +137,6 @@ TEST_CASE(
       CHECK(request.range->second + 1 == (i == 0 ? 16 << 10 : 8 << 10));
     }
   }
-}
-
-TEST_CASE("an arena gives what it has, once, and has it whole again at the end") {
-  Bytes memory(10'000);
-  ByteArena arena(memory);
-  std::vector<std::span<std::byte>> taken;
-  std::mt19937 random(3);
-  for (int i = 0; i < 20'000; ++i) {
-    const std::size_t bytes = 1 + random() % 900;
-    if (random() % 2 == 0) {
-      const std::span<std::byte> part = arena.take(bytes);
-      if (part.empty()) continue;
-      REQUIRE(part.size() == bytes);
-      for (const std::byte byte : part) REQUIRE(byte == std::byte{0});
-      std::ranges::fill(part, std::byte{1});
-      taken.push_back(part);
-    } else if (!taken.empty()) {
-      std::swap(taken[random() % taken.size()], taken.back());
-      std::ranges::fill(taken.back(), std::byte{0});
-      arena.give_back(taken.back());
-      taken.pop_back();
-    }
-  }
-  for (const std::span<std::byte> part : taken) arena.give_back(part);
-  CHECK(arena.is_whole());
-  CHECK(arena.take(10'000).size() == 10'000);
-  CHECK(arena.take(1).empty());
 }
 
 TEST_CASE(
@@ -441,23 +355,6 @@ TEST_CASE("a header beyond what is read whole of a server without ranges is an e
   CHECK(served.error("far.tif").code == "bad_answer");
 }
 
-TEST_CASE("a row that is too large loses its longest texts, with a warning each") {
-  HeaderRow row;
-  row.object.path = "a.tif";
-  row.image_description = std::string(30'000, 'd');
-  row.other_tags[700] = std::string(50'000, 'x');
-  row.other_tags[34'675] = std::string(20'000, 'i');
-  row.software = "weir";
-  fit_row(row);
-  CHECK(row.bytes() <= largest_row);
-  CHECK_FALSE(row.other_tags.contains(700));
-  CHECK(row.other_tags.contains(34'675));
-  CHECK(row.image_description);
-  CHECK(row.software == "weir");
-  REQUIRE(row.warnings.size() == 1);
-  CHECK(row.warnings[0].starts_with("tag 700 is left out: it has 50000 bytes"));
-}
-
 TEST_CASE("a batch that is stopped returns soon, whatever its servers do") {
   HttpOptions slow = quick();
   slow.timeout = 60s;
@@ -542,37 +439,6 @@ TEST_CASE("a burst of refusals halves what is asked for at once, and not for eac
   CHECK(most >= 10);
   CHECK(most <= 20);
 }
-
-TEST_CASE("buckets are read in ranges that are signed, and who asks pays where it is wanted") {
-  FakeS3 s3;
-  S3Options options = s3.options();
-  options.requester_pays = true;
-  options.http = quick();
-  const S3Store store("s3://box/deep", options);
-  store.put("a b.tif", picture(100'000));
-  s3.server.forget();
-  const FetchHeaders fetch(store, {.in_flight = 300}, std::make_shared<FetchCounts>());
-  const RowBatch made = rows_of_batch(fetch, batch_of({"a b.tif", "none.tif"}));
-  REQUIRE(made.rows.size() == 1);
-  REQUIRE(made.errors.size() == 1);
-  CHECK(made.errors[0].code == "not_found");
-  for (const SeenRequest& request : s3.server.seen()) {
-    CHECK(request.range);
-    CHECK(request.headers.at("x-amz-request-payer") == "requester");
-    CHECK(request.headers.at("authorization").find("x-amz-request-payer") != std::string::npos);
-  }
-}
-
-TEST_CASE("a Google bucket is read anonymously at Google's place unless keys are given") {
-  FakeS3 s3;
-  const S3Store store("gs://box", {.endpoint = s3.server.url("")});
-  std::byte some{};
-  CHECK(std::string(error_of([&] {
-                      store.get("a.tif", {&some, 1});
-                    }).what())
-            .find("AccessDenied") != std::string::npos);
-  CHECK_FALSE(s3.server.seen().front().headers.contains("authorization"));
-  CHECK(S3Store("gs://box").name() == "gs://box");
-}
-
 }  // namespace
+
+#endif

@@ -1,6 +1,7 @@
 #include "nodes/zarr/patch_shards.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 #include <utility>
 
@@ -100,6 +101,7 @@ void PatchShards::change_index(const ObjectClaim& claim) {
     return;
   }
   const std::vector<std::byte> before = codec.encode(claim.index->entries);
+  assert(before.size() == now.size());  // indexes have codecs of fixed size
   for (std::size_t begin = next_difference(before, now, 0); begin < now.size();) {
     std::size_t end = begin, next = begin;
     while (next < now.size() && next - end < least_gap) {
