@@ -19,6 +19,7 @@ namespace weir {
 //  fetch    FetchedBatch  their headers, on one event loop for every 256 requests           nodes/headers/fetch_headers.hpp
 //  parse    RowBatch      GeoKeys, bounds, footprints                                       nodes/headers/parse_headers.hpp
 //  catalog                to Parquet, part by part, with its errors beside it               nodes/headers/write_catalog_rows.hpp
+//                         (CatalogWriter, whose work is loaded with Arrow)                 nodes/headers/parquet/catalog_files.cpp
 //
 //  How many units there are is known when the listing is at its end.
 CatalogWrite::CatalogWrite(const std::string& folder, const WriteCatalogOptions& options) {
