@@ -72,6 +72,22 @@ TEST_CASE("a resolved codec has its level and engine, and stays as it is") {
   }
 }
 
+TEST_CASE(
+    "deflate without a level is libdeflate 1, with the floating-point predictor 4; no other default depends "
+    "on it") {
+  for (const DeflateEngine engine : deflate_engines()) {
+    CAPTURE(name_of(engine));
+    const CodecSpec spec{CodecId::deflate, std::nullopt, engine};
+    const bool is_libdeflate = engine == DeflateEngine::libdeflate;
+    const int usual = is_libdeflate ? 1 : engine == DeflateEngine::isal ? 2 : 4;
+    CHECK(resolved(spec).level == usual);
+    CHECK(resolved(spec, Predictor::horizontal).level == usual);
+    CHECK(resolved(spec, Predictor::floating_point).level == (is_libdeflate ? 4 : usual));
+    CHECK(resolved({CodecId::deflate, 2, engine}, Predictor::floating_point).level == 2);
+  }
+  CHECK(resolved({CodecId::zstd}, Predictor::floating_point).level == resolved({CodecId::zstd}).level);
+}
+
 TEST_CASE("deflate with a level goes to the engine that knows all levels, else to zlib") {
   const std::vector<DeflateEngine> built_in = deflate_engines();
   const bool has_libdeflate =

@@ -219,7 +219,7 @@ inline Bytes one_piece_file(const Raster& raster, const WriteGeotiffOptions& opt
 
   const std::uint32_t samples = layout.planar_separate ? 1 : info.samples;
   const RowLayout row{layout.tile_width, samples, static_cast<std::uint32_t>(bytes_of(info.type))};
-  CodecSpec codec = resolved(options.codec);
+  CodecSpec codec = resolved(options.codec, layout.predictor);
   codec.format = {layout.tile_width, samples, info.type};
   const std::uint64_t raw_bytes = layout.tile_height * row.row_bytes();
   layout.max_tile_bytes = max_encoded_bytes(codec, raw_bytes);

@@ -171,6 +171,26 @@ TEST_CASE(
   for (const Case& wanted : cases) check_case(wanted);
 }
 
+TEST_CASE("deflate without a level is written at the level that suits the predictor") {
+  const TemporaryFolder folder;
+  for (const SampleType type : {SampleType::uint16, SampleType::float32}) {
+    const Raster raster = made_raster(300, 200, type);
+    const Predictor predictor = usual_predictor(CodecId::deflate, type);
+    CAPTURE(name_of(type));
+    WriteGeotiffOptions options;
+    options.codec.id = CodecId::deflate;
+    write_geotiff(source_of(raster, 100, 100), folder / "default.tif", options);
+    options.codec = resolved(options.codec, predictor);
+    options.overwrite = true;
+    write_geotiff(source_of(raster, 100, 100), folder / "given.tif", options);
+    CHECK(file_bytes(folder / "default.tif") == file_bytes(folder / "given.tif"));
+    options.codec.level = 9;
+    write_geotiff(source_of(raster, 100, 100), folder / "other.tif", options);
+    CHECK(file_bytes(folder / "default.tif") != file_bytes(folder / "other.tif"));
+    std::filesystem::remove(folder / "default.tif");
+  }
+}
+
 TEST_CASE("every deflate engine writes what it writes in one piece") {
   const Raster raster = made_raster(700, 500);
   const TemporaryFolder folder;

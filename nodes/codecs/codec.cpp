@@ -114,7 +114,7 @@ void resolve_loss(CodecSpec& spec, std::string_view codec) {
   if (is_lerc && !spec.max_error) spec.max_error = 0;
 }
 
-CodecSpec resolved_deflate(CodecSpec spec) {
+CodecSpec resolved_deflate(CodecSpec spec, Predictor predictor) {
   if (spec.engine == DeflateEngine::automatic) {
     spec.engine = deflate_engine_for(spec.level.has_value());
   } else {
@@ -122,7 +122,7 @@ CodecSpec resolved_deflate(CodecSpec spec) {
     if (std::find(built_in.begin(), built_in.end(), spec.engine) == built_in.end())
       throw Error::usage("use", fmt::format("deflate engine {}", name_of(spec.engine)), "it is not built in");
   }
-  if (!spec.level) spec.level = default_deflate_level(spec.engine);
+  if (!spec.level) spec.level = default_deflate_level(spec.engine, predictor);
   require_level(*spec.level, 1, highest_deflate_level(spec.engine),
                 fmt::format("deflate engine {} at", name_of(spec.engine)));
   return spec;
@@ -218,7 +218,7 @@ std::optional<DeflateEngine> deflate_engine_named(std::string_view name) {
   return std::nullopt;
 }
 
-CodecSpec resolved(const CodecSpec& spec) {
+CodecSpec resolved(const CodecSpec& spec, Predictor predictor) {
   CodecSpec result = spec;
   if (spec.custom) {
     resolve_loss(result, spec.custom->name());
@@ -237,7 +237,7 @@ CodecSpec resolved(const CodecSpec& spec) {
   resolve_loss(result, name_of(spec));
   switch (spec.id) {
     case CodecId::deflate:
-      return resolved_deflate(result);
+      return resolved_deflate(result, predictor);
     case CodecId::zstd:
       if (!result.level) result.level = default_zstd_level;
       require_level(*result.level, 1, highest_zstd_level, "zstd");

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "framework/buffer.hpp"
+#include "nodes/codecs/predictor.hpp"
 #include "nodes/raster/sample_type.hpp"
 
 namespace weir {
@@ -106,9 +107,10 @@ bool is_lossy(const CodecSpec& spec);
 /// can.
 std::string_view missing_reason(CodecId id);
 
-/// Fills in the defaults of level, quality, maximal error and engine. Throws a usage Error where one of them is out
-/// of the codec's range or is given for a codec that has none, or the codec or the engine is not built in.
-CodecSpec resolved(const CodecSpec& spec);
+/// Fills in the defaults of level, quality, maximal error and engine; `predictor` is that of the pieces, which deflate's default
+/// level depends on. Throws a usage Error where one of them is out of the codec's range or is given for a codec that has
+/// none, or the codec or the engine is not built in.
+CodecSpec resolved(const CodecSpec& spec, Predictor predictor = Predictor::none);
 
 /// Throws a usage Error where a resolved codec cannot hold pieces of its format, up to `rows` high: sample type, samples,
 /// sides.

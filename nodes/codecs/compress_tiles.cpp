@@ -47,6 +47,7 @@ void TileEncoding::set_extras(const RasterInfo& info, bool wants_sparse, bool wa
 
 void fit_codec(TileEncoding& encoding, const RasterInfo& info) {
   const bool is_rgb = encoding.tiles.planes == 1 && encoding.samples == 3 && info.photometric == rgb;
+  encoding.codec = resolved(encoding.codec, encoding.predictor);
   encoding.codec.format = {encoding.tiles.tile_width, encoding.samples_per_tile(), encoding.type, is_rgb};
   check_pieces(encoding.codec, encoding.tiles.tile_height);
   const bool may_index = info.photometric == palette && bytes_of(info.type) <= 2 && !is_floating(info.type);

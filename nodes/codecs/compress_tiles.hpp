@@ -63,7 +63,7 @@ struct TileEncoding {
   static CodecSpec mask_codec() { return resolved({CodecId::deflate}); }
 };
 
-/// Tells the codec what pieces it gets. Throws a usage Error where it cannot hold them: see check_pieces; and where it
+/// Fills in the codec's defaults, see resolved(), and tells it what pieces it gets. Throws a usage Error where it cannot hold them: see check_pieces; and where it
 /// changes values and they are indices of a colour table.
 void fit_codec(TileEncoding& encoding, const RasterInfo& info);
 

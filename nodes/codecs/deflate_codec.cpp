@@ -38,12 +38,14 @@ namespace weir {
 //   zlib 9          10  1.860       4  2.467      6  1.930       6  1.784      14  2.012
 //
 // The default is the fastest point whose files are within 2 % of zlib 6's on average, which is what writers
-// make unless told: libdeflate 1 (1.6 % larger, at 5 to 20 times the speed). ISA-L's best, level 2, is 3.1 %
-// larger at 1.4 to 2.7 times the speed of libdeflate 1: worth asking for, and the default where libdeflate is
-// missing (3 to 6 times zlib 1 at about its size). With zlib alone, level 4 (0.2 % larger on average, smaller
-// on uint16) has 1.7 to 6 times the speed of level 6.
+// make unless told: libdeflate 1 (1.6 % larger, at 5 to 20 times the speed), but level 4 with predictor 3, where
+// level 1 is up to 3.2 % larger (0.7 %, at 2 to 3.7 times the speed; against libtiff's 6, which is libdeflate 7, 1.6 %
+// and 2.5 times in place of 3.8 % and 3.7 times). ISA-L's best, level 2, is 3.1 % larger at 1.4 to 2.7 times the speed of
+// libdeflate 1: worth asking for, and the default where libdeflate is missing (3 to 6 times zlib 1 at about its
+// size). With zlib alone, level 4 (0.2 % larger on average, smaller on uint16) has 1.7 to 6 times the speed of level 6.
 namespace {
 constexpr int default_libdeflate_level = 1;
+constexpr int default_libdeflate_float_level = 4;
 constexpr int default_isal_level = 2;
 constexpr int default_zlib_level = 4;
 }  // namespace
@@ -59,10 +61,11 @@ std::vector<DeflateEngine> deflate_engines() {
   return engines;
 }
 
-int default_deflate_level(DeflateEngine engine) {
+int default_deflate_level(DeflateEngine engine, Predictor predictor) {
   switch (engine) {
     case DeflateEngine::libdeflate:
-      return default_libdeflate_level;
+      return predictor == Predictor::floating_point ? default_libdeflate_float_level
+                                                    : default_libdeflate_level;
     case DeflateEngine::isal:
       return default_isal_level;
     default:

@@ -155,7 +155,8 @@ EncodingSettings encoding_settings(const Parameters& parameters,
   if (parameters.has("max_error")) codec.max_error = parameters.number("max_error");
   const std::string& engine = parameters.text("deflate_engine");
   if (engine != "auto") codec.engine = *deflate_engine_named(engine);
-  settings.codec = resolved(codec);
+  resolved(codec);  // throws
+  settings.codec = codec;
   const std::string& predictor = parameters.text("predictor");
   if (predictor == "none") settings.predictor = Predictor::none;
   if (predictor == "horizontal") settings.predictor = Predictor::horizontal;

@@ -25,7 +25,7 @@ struct EncodedEdge : EdgeInfo {
 
 /// How tiles are encoded, in the words of a node: compress_tiles', and of those that compress on their own.
 struct EncodingSettings {
-  CodecSpec codec;                     ///< resolved
+  CodecSpec codec;                     ///< not resolved: its defaults depend on the predictor
   std::optional<Predictor> predictor;  ///< absent: default_predictor
   std::optional<std::string> nodata;   ///< in place of the input's
   bool drops_mask = false, sparse = false, statistics = false;

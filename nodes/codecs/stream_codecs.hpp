@@ -24,7 +24,7 @@ struct DeflateSpec {
   int level = 1;                               ///< of the engine's; 0 (stored) with zlib and libdeflate
   DeflateContainer container = DeflateContainer::zlib;
 };
-int default_deflate_level(DeflateEngine engine);
+int default_deflate_level(DeflateEngine engine, Predictor predictor = Predictor::none);
 int highest_deflate_level(DeflateEngine engine);
 DeflateEngine deflate_engine_for(bool level_is_given);
 std::uint64_t max_deflate_bytes(const DeflateSpec& spec, std::uint64_t raw);

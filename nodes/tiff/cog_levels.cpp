@@ -40,7 +40,6 @@ void CogLevels::make_levels(const RasterInfo& info) {
   TiffOutputLayout full = output_layout(info, options_);
   check(full);
   pyramid_.make(full.info, full.tiles(), options_);
-  const CodecSpec codec = resolved(options_.codec);
   file_ = std::make_shared<CogFile>(CogFile{{}, path_, options_.overwrite, options_.packing, options_.files});
   for (std::size_t i = 0; i < pyramid_.count(); ++i) {
     Level level;
@@ -50,7 +49,7 @@ void CogLevels::make_levels(const RasterInfo& info) {
       level.layout.is_reduced = true;
       level.layout.statistics = false;
     }
-    level.encoding = encoding_of(level.layout, codec);
+    level.encoding = encoding_of(level.layout, options_.codec);
     level.encoding.framed = true;
     level.layout.max_tile_bytes = level.encoding.max_tile_bytes();
     level.layout.max_mask_bytes = level.encoding.max_mask_bytes();

@@ -61,7 +61,7 @@ GeotiffStream::GeotiffStream(Graph& graph, const StreamInput& input, std::string
       path_(std::move(path)),
       overwrite_(options.overwrite),
       files_(*options.files),
-      codec_(resolved(options.codec)),
+      codec_(options.codec),
       stream_(tile_stream(graph, input, options)) {
   layout_ = output_layout(stream_.tiles().info, options);
   check(layout_);

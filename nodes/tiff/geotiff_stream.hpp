@@ -57,7 +57,7 @@ TiffOutputLayout cut_layout(const RasterInfo& info, const GeotiffOptions& option
 TileStream tile_stream(Graph& graph, const StreamInput& input, const GeotiffOptions& options);
 /// The file that these options make of such a raster; max_tile_bytes is not known yet. Throws a usage Error.
 TiffOutputLayout output_layout(const RasterInfo& info, const GeotiffOptions& options);
-/// What its tiles become. `codec` is resolved.
+/// What its tiles become.
 TileEncoding encoding_of(const TiffOutputLayout& layout, const CodecSpec& codec);
 
 /// The ends of a graph that streams a raster to a GeoTIFF: the source of chunk requests, and everything behind the

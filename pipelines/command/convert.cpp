@@ -155,8 +155,8 @@ Action add_convert(CLI::App& app, bool explain) {
   convert
       ->add_option("--level", options->level,
                    "deflate 1-12, zstd and lerc_zstd 1-22, lerc_deflate 1-9, lzma, gzip, zlib and blosc 0-9 "
-                   "(default: the "
-                   "codec's)")
+                   "(default: zstd 3, deflate 1 and 4 with predictor 3 where libdeflate is built in; else "
+                   "the codec's own)")
       ->option_text("N");
   convert
       ->add_option("--quality", options->quality,
