@@ -39,10 +39,11 @@ namespace weir {
 //
 // The default is the fastest point whose files are within 2 % of zlib 6's on average, which is what writers
 // make unless told: libdeflate 1 (1.6 % larger, at 5 to 20 times the speed), but level 4 with predictor 3, where
-// level 1 is up to 3.2 % larger (0.7 %, at 2 to 3.7 times the speed; a terrain of GDAL's default, which is libdeflate 7, is 1.6 %
-// smaller than that of level 4 and takes 2.9 times the CPU; than that of level 1 it is 3.8 % smaller). ISA-L's best, level 2, is 3.1 % larger at 1.4 to 2.7 times the speed of
-// libdeflate 1: worth asking for, and the default where libdeflate is missing (3 to 6 times zlib 1 at about its
-// size). With zlib alone, level 4 (0.2 % larger on average, smaller on uint16) has 1.7 to 6 times the speed of level 6.
+// level 1 is up to 3.2 % larger (0.7 %, at 2 to 3.7 times the speed; GDAL's default, which is libdeflate 7, makes
+// a terrain 1.6 % smaller and takes 2.9 times the CPU). ISA-L's best, level 2, is 3.1 % larger at 1.4 to 2.7
+// times the speed of libdeflate 1: worth asking for, and the default where libdeflate is missing (3 to 6 times
+// zlib 1 at about its size). With zlib alone, level 4 (0.2 % larger on average, smaller on uint16) has 1.7 to 6
+// times the speed of level 6.
 namespace {
 constexpr int default_libdeflate_level = 1;
 constexpr int default_libdeflate_float_level = 4;
