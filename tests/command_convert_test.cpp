@@ -339,7 +339,7 @@ TEST_CASE("the same bytes for any --threads, --tokens, --memory and --engine") {
   for (const std::vector<std::string>& more : {std::vector<std::string>{"--threads", "1"},
                                                {"--threads", "2"},
                                                {"--threads", "8"},
-                                               {"--threads", "8", "--memory", "11M"},
+                                               {"--threads", "8", "--memory", "14M"},
                                                {"--tokens", "1"},
                                                {"--tokens", "100"},
                                                {"--engine", "serial", "--memory", "3M"},

@@ -40,7 +40,7 @@ struct LongRun {
 TEST_CASE("Ctrl-C ends a run within a second: exit 130, the old target untouched, no temporary") {
   for (const std::vector<std::string>& more : {std::vector<std::string>{},
                                                {"--engine", "serial"},
-                                               {"--memory", "8M", "--threads", "8"},
+                                               {"--memory", "11M", "--threads", "8"},
                                                {"--compress", "none"},
                                                {"--to", "cog"},
                                                {"--to", "cog", "--pack", "copy", "--engine", "serial"}}) {
