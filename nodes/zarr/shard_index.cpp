@@ -51,12 +51,12 @@ ShardIndexCodec::ShardIndexCodec(const ZarrSharding& sharding, std::uint64_t inn
 
 void ShardIndexCodec::decode(std::span<const std::byte> encoded, std::uint64_t object_bytes,
                              std::uint64_t max_chunk_bytes, const std::string& object,
-                             std::span<ShardEntry> entries) const {
+                             std::span<ShardEntry> entries, bool check_sums) const {
   assert(entries.size() == inner_chunks_);
   const auto refuse = [&](std::string_view reason) { throw Error("read the index of", object, reason); };
   static_assert(sizeof(ShardEntry) == 16);
   try {
-    codec_.make_decoder({})->decode(encoded, std::as_writable_bytes(entries));
+    codec_.make_decoder({}, check_sums)->decode(encoded, std::as_writable_bytes(entries));
   } catch (const Error& error) {
     refuse(error.reason());
   }

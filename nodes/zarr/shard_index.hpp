@@ -36,9 +36,9 @@ class ShardIndexCodec {
   }
 
   /// Fills `entries` (inner_chunks). Throws an Error of `object` where the index is broken, or where an entry lies outside of the
-  /// object, in the index, across another, or is longer than `max_chunk_bytes`.
+  /// object, in the index, across another, or is longer than `max_chunk_bytes`; with `check_sums` also where its checksum is wrong.
   void decode(std::span<const std::byte> encoded, std::uint64_t object_bytes, std::uint64_t max_chunk_bytes,
-              const std::string& object, std::span<ShardEntry> entries) const;
+              const std::string& object, std::span<ShardEntry> entries, bool check_sums = true) const;
   /// Whether it is an index with just these entries, which were decoded before; false where telling would take decoding it.
   bool is_known(std::span<const std::byte> encoded, std::span<const ShardEntry> entries) const;
   std::vector<std::byte> encode(std::span<const ShardEntry> entries) const;

@@ -13,7 +13,8 @@ std::string shown(const Store& store, const std::string& key) {
 
 }  // namespace
 
-ShardIndexes::ShardIndexes(const ZarrLayout& layout, std::uint64_t bytes) : layout_(layout) {
+ShardIndexes::ShardIndexes(const ZarrLayout& layout, std::uint64_t bytes, bool check_sums)
+    : layout_(layout), check_sums_(check_sums) {
   if (!layout.index()) return;
   std::uint64_t shards = 1;  // there are no more than these
   for (std::size_t axis = 0; axis < layout.rank() && shards < bytes; ++axis)
@@ -41,7 +42,7 @@ std::shared_ptr<const ShardIndex> ShardIndexes::parse(std::span<const std::byte>
   index->version = version;
   index->entries.resize(codec.inner_chunks());
   codec.decode(object.subspan(codec.offset(object.size()), codec.encoded_bytes()), object.size(),
-               layout_.codec().max_encoded_bytes(), name, index->entries);
+               layout_.codec().max_encoded_bytes(), name, index->entries, check_sums_);
   return index;
 }
 
@@ -66,7 +67,8 @@ std::shared_ptr<const ShardIndex> ShardIndexes::read(const Store& store, const s
     return index;
   }
   index->entries.resize(codec.inner_chunks());
-  codec.decode(encoded, *bytes, layout_.codec().max_encoded_bytes(), shown(store, key), index->entries);
+  codec.decode(encoded, *bytes, layout_.codec().max_encoded_bytes(), shown(store, key), index->entries,
+               check_sums_);
   return index;
 }
 

@@ -31,7 +31,7 @@ struct ShardIndex {
 class ShardIndexes {
  public:
   /// `layout` outlives it. `bytes`: at least two indexes are kept whatever it is.
-  ShardIndexes(const ZarrLayout& layout, std::uint64_t bytes);
+  ShardIndexes(const ZarrLayout& layout, std::uint64_t bytes, bool check_sums = true);
 
   std::shared_ptr<const ShardIndex> get(const Store& store, const std::string& key,
                                         const std::stop_token& stop);
@@ -69,6 +69,7 @@ class ShardIndexes {
   void drop_old();
 
   const ZarrLayout& layout_;
+  bool check_sums_;
   std::size_t capacity_ = 0;  // indexes
   mutable std::mutex mutex_;
   std::uint64_t age_ = 0;  // changes by forget and replace

@@ -70,6 +70,7 @@ class ShardDecoder : public StageDecoder {
   ShardDecoder(std::shared_ptr<const ShardStage> stage, const Scratch& scratch, bool check_sums)
       : stage_(std::move(stage)),
         raw_(scratch, stage_->codec_.raw_bytes(), "an inner chunk"),
+        check_sums_(check_sums),
         decoder_(stage_->codec_.make_decoder(scratch, check_sums)),
         entries_(stage_->order_.size()),
         corner_(stage_->counts_.size()) {}
@@ -78,7 +79,7 @@ class ShardDecoder : public StageDecoder {
     const ShardIndexCodec& index = *stage_->index_;
     if (encoded.size() < index.encoded_bytes()) throw broken("shard", "it is shorter than its index");
     index.decode(encoded.subspan(index.offset(encoded.size()), index.encoded_bytes()), encoded.size(),
-                 stage_->codec_.max_encoded_bytes(), "a shard", entries_);
+                 stage_->codec_.max_encoded_bytes(), "a shard", entries_, check_sums_);
     const std::span<std::byte> raw(static_cast<std::byte*>(raw_.data()), stage_->codec_.raw_bytes());
     for (std::uint32_t number = 0; number < entries_.size(); ++number) {
       std::byte* target = out.data() + stage_->offset(number);
@@ -98,6 +99,7 @@ class ShardDecoder : public StageDecoder {
  private:
   std::shared_ptr<const ShardStage> stage_;
   ScratchBlock raw_;
+  bool check_sums_;
   std::unique_ptr<ZarrDecoder> decoder_;
   std::vector<ShardEntry> entries_;
   Shape corner_;

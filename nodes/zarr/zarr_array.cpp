@@ -28,7 +28,7 @@ ZarrArray::ZarrArray(std::shared_ptr<const Store> store, std::string path, ZarrA
       metadata_(std::move(metadata)),
       layout_(std::make_shared<const ZarrLayout>(metadata_, name_, options.limits)),
       options_(options),
-      indexes_(std::make_unique<ShardIndexes>(*layout_, options.index_cache_bytes)) {}
+      indexes_(std::make_unique<ShardIndexes>(*layout_, options.index_cache_bytes, options.check_sums)) {}
 
 std::string ZarrArray::key(const ZarrIndex& object) const {
   return joined(path_, layout_->key(object));
