@@ -36,14 +36,22 @@ ZarrNode only_raster(const Store& store, const ZarrNode& group, const std::strin
   constexpr std::size_t most_opened = 64, most_named = 16;
   std::vector<ZarrNode> rasters;
   std::vector<std::string> names;
+  std::optional<Error> unreadable;
   for (const ZarrChild& child : zarr_children(store, group, limits)) {
     if (!child.is_array || names.size() == most_opened) continue;
-    ZarrNode node = open_zarr(store, group, child.name, limits);
+    ZarrNode node;
+    try {
+      node = open_zarr(store, group, child.name, limits);
+    } catch (const Error& error) {  // an array of strings, say: a neighbour of the raster
+      if (!unreadable) unreadable = error;
+      continue;
+    }
     if (node.array()->rank() != 2 && node.array()->rank() != 3) continue;
     rasters.push_back(std::move(node));
     names.push_back(child.name);
   }
   if (rasters.size() == 1) return std::move(rasters.front());
+  if (rasters.empty() && unreadable) throw Error(*unreadable);
   if (rasters.empty()) throw Error("read", name, "it is a group without an array of two or three axes");
   const std::string more = names.size() > most_named ? ", ..." : "";
   names.resize(std::min(names.size(), most_named));
