@@ -16,6 +16,7 @@
 #include "nodes/stores/memory_store.hpp"
 #include "nodes/tiff/open_tiff.hpp"
 #include "nodes/zarr/open_zarr_raster.hpp"
+#include "nodes/zarr/zarr_output.hpp"
 #include "pipelines/write_cog.hpp"
 #include "pipelines/write_zarr_raster.hpp"
 #include "tests/pipeline_support.hpp"
@@ -405,6 +406,105 @@ TEST_CASE("a folder that is no Zarr is not replaced") {
                            ErrorKind::usage),
                  "neither an array nor a group"));
   CHECK(std::filesystem::exists(folder / "home/letter.txt"));
+}
+
+TEST_CASE("in a store, too, nothing is removed that is not of an array, nor anything without being asked") {
+  const Raster raster = made_raster(10, 12);
+  WriteZarrRasterOptions options;
+  const auto put = [](const Store& store, const std::string& key) {
+    store.put(key, std::as_bytes(std::span("dear", 4)));
+  };
+  const auto refusal = [&](const std::shared_ptr<const Store>& store, const std::string& path,
+                           bool overwrite) {
+    options.overwrite = overwrite;
+    return reason_of([&] { ZarrRasterWrite(source_of(raster, 64, 64), store, path, options).run(); },
+                     ErrorKind::usage);
+  };
+  const auto store = std::make_shared<MemoryStore>();
+  put(*store, "letters/to/me.txt");
+  options.overwrite = true;
+  ZarrRasterWrite(source_of(raster, 64, 64), store, "dem", options).run();
+  const Objects before = objects_of(*store);
+  for (const bool overwrite : {false, true}) {
+    CHECK(contains(refusal(store, "letters", overwrite), "letters/to/me.txt is there"));
+    CHECK(contains(refusal(store, "", overwrite), overwrite ? "letters/to/me.txt is there" : "dem/c/0/0"));
+  }
+  CHECK(contains(refusal(store, "dem", false), "it exists already"));
+  put(*store, "dem/letter.txt");
+  CHECK(contains(refusal(store, "dem", true), "dem/letter.txt is there"));
+  store->erase("dem/letter.txt");
+  CHECK(objects_of(*store) == before);
+
+  // What a writer left that did not come to its end.
+  for (const char* key : {"half/c/0/0", "half/c/0/1", "half/0.1", "half/.zattrs", "half/level/c"})
+    put(*store, key);
+  CHECK(contains(refusal(store, "half", false), "of an array that was not finished"));
+  options.overwrite = true;
+  ZarrRasterWrite(source_of(raster, 64, 64), store, "half", options).run();
+  CHECK(!store->size("half/c/0/1"));
+  CHECK(!store->size("half/level/c"));
+  for (const char* key : {"names/007", "names/7", "names/2024/07", "names/1.", "names/c.x"}) {
+    put(*store, key);
+    CHECK(contains(refusal(store, "names", true), fmt::format("{} is there", key)));
+    store->erase(key);
+  }
+}
+
+TEST_CASE("places that no array is written to are refused, and no folder of their name is made") {
+  const TemporaryFolder folder;
+  for (const std::string& path :
+       {"file://" + (folder / "a.zarr"), std::string("az://box/a.zarr"), std::string("ftp://box/a.zarr/x")})
+    CHECK_MESSAGE(
+        contains(reason_of([&] { zarr_output(path, 3, false); }, ErrorKind::usage), "are not known"), path);
+  CHECK(contains(reason_of([&] { zarr_output(folder / "a.zarr.zip", 3, false); }, ErrorKind::usage),
+                 "zip files"));
+  CHECK(folder.names().empty());
+}
+
+TEST_CASE("whether an output's place is read as well is told by the paths") {
+  CHECK(would_erase("s3://box/a.zarr", "s3://box/a.zarr"));
+  CHECK(would_erase("s3://box/a.zarr", "s3://box/a.zarr/dem/"));
+  CHECK(would_erase("s3://box/a.zarr/", "s3://box/a.zarr"));
+  CHECK_FALSE(would_erase("s3://box/a.zarr/dem", "s3://box/a.zarr"));
+  CHECK_FALSE(would_erase("s3://box/a.zarr", "s3://box/a.zarr2"));
+  CHECK_FALSE(would_erase("s3://box/a.zarr", "s3://bow/a.zarr"));
+  CHECK_FALSE(would_erase("a.zarr", "a.zarr"));
+}
+
+TEST_CASE("the one raster of a group is found beside arrays that are not read") {
+  const TemporaryFolder folder;
+  const Raster raster = made_raster(10, 12);
+  write_zarr_raster(source_of(raster, 64, 64), folder / "a.zarr/x/one");
+  std::filesystem::create_directory(folder / "a.zarr/x/names");
+  std::ofstream(folder / "a.zarr/x/names/zarr.json")
+      << R"({"zarr_format": 3, "node_type": "array", "shape": [2], "data_type": "string", "fill_value": "",
+             "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [2]}},
+             "chunk_key_encoding": {"name": "default"}, "codecs": [{"name": "vlen-utf8"}]})";
+  CHECK(read_back(open_zarr_raster(folder / "a.zarr/x")) == raster.pixels);
+  std::filesystem::remove_all(folder / "a.zarr/x/one");
+  CHECK(contains(reason_of([&] { open_zarr_raster(folder / "a.zarr/x"); }, ErrorKind::failed), "string"));
+}
+
+TEST_CASE("an index whose checksum is wrong is read where checksums are not asked for") {
+  const auto store = std::make_shared<MemoryStore>();
+  const Raster raster = made_raster(32, 32);
+  WriteZarrRasterOptions options;
+  options.chunk_height = options.chunk_width = 16;
+  options.shard_height = options.shard_width = 32;
+  ZarrRasterWrite(source_of(raster, 64, 64), store, "", options).run();
+  Bytes shard = batched::whole_object(*store, "c/0/0");
+  shard.back() ^= std::byte{1};
+  store->put("c/0/0", shard);
+  for (const bool check_sums : {true, false}) {
+    ZarrOpenOptions open;
+    open.check_sums = check_sums;
+    const auto source =
+        std::make_shared<const ZarrSource>(open_zarr(store, "", open), ZarrRasterOpenOptions{});
+    if (check_sums)
+      CHECK(contains(reason_of([&] { read_back(source); }, ErrorKind::failed), "checksum"));
+    else
+      CHECK(read_back(source) == raster.pixels);
+  }
 }
 
 TEST_CASE("what cannot be stored is refused before anything is read") {

@@ -33,6 +33,35 @@ Error exists_already(const std::string& name) {
   return Error::usage("write", name, "it exists already");
 }
 
+/// Whether these are a chunk's numbers: "0", "0.12"; not "007".
+bool are_numbers(std::string_view text) {
+  while (true) {
+    const std::string_view number = text.substr(0, text.find('.'));
+    if (number.empty() || number.find_first_not_of("0123456789") != std::string_view::npos) return false;
+    if (number.size() > 1 && number.front() == '0') return false;
+    if (number.size() == text.size()) return true;
+    text.remove_prefix(number.size() + 1);
+  }
+}
+
+/// Whether an object may be of an array or a group, by its key below the place: a document, or a chunk of any key encoding ("c",
+/// "c.0.1", "0.1", "c/0/1", "0/1"). A number alone, which anything may be called, only `with_node`: chunks of one axis.
+bool is_zarr_name(std::string_view key, bool with_node) {
+  const std::size_t slash = key.rfind('/');
+  std::string_view name = key.substr(slash + 1);
+  for (const char* document : {"zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"})
+    if (name == document) return true;
+  if (name == "c") return true;
+  const bool has_c = name.starts_with("c.");
+  if (has_c) name.remove_prefix(2);
+  if (!are_numbers(name)) return false;
+  if (with_node || has_c || name.find('.') != std::string_view::npos) return true;
+  if (slash == std::string_view::npos) return false;
+  const std::string_view folder = key.substr(0, slash);
+  const std::string_view above = folder.substr(folder.rfind('/') + 1);
+  return above == "c" || are_numbers(above);
+}
+
 /// An open folder, locked for as long as it is open.
 class LockedFolder {
  public:
@@ -216,8 +245,7 @@ class StoreOutput : public ZarrOutput {
   std::uint64_t standing_bytes() const override { return store_->standing_bytes(); }
 
   void open() override {
-    const auto node = find_zarr(*store_, path_);
-    if (node && !overwrite_) throw exists_already(name_);
+    refuse_what_is_there();
     for (const char* document : documents) store_->erase(key(document));
     // A few at a time: a store may hold its lock while it lists.
     constexpr std::size_t at_once = 1024;
@@ -234,6 +262,27 @@ class StoreOutput : public ZarrOutput {
   void commit() override {}
 
  private:
+  void refuse_what_is_there() const {
+    bool is_node = false;
+    for (const char* document : documents) is_node = is_node || store_->size(key(document)).has_value();
+    if (is_node && !overwrite_) throw exists_already(name_);
+    const std::size_t above = path_.empty() ? 0 : path_.size() + 1;
+    std::optional<std::string> kept;
+    bool is_foreign = false;
+    store_->list(path_, [&](std::string_view key, std::uint64_t) {
+      is_foreign = !is_zarr_name(key.substr(above), is_node);
+      if (is_foreign || !overwrite_) kept = key;
+      return !kept;
+    });
+    if (!kept) return;
+    if (is_foreign)
+      throw Error::usage(
+          "write", name_,
+          fmt::format("{} is there, which is nothing of a Zarr array: it is not removed", *kept));
+    throw Error::usage("write", name_,
+                       fmt::format("there are chunks already, of an array that was not finished: {}", *kept));
+  }
+
   std::string key(const char* name) const { return path_.empty() ? name : fmt::format("{}/{}", path_, name); }
 
   std::shared_ptr<const Store> store_;
@@ -253,11 +302,31 @@ std::unique_ptr<ZarrOutput> store_output(std::shared_ptr<const Store> store, std
   return std::make_unique<StoreOutput>(std::move(store), std::move(path), overwrite);
 }
 
+bool would_erase(const std::string& output, const std::string& input) {
+  const auto inside = [](const std::string& path) {
+    std::string whole = path;
+    while (whole.ends_with('/')) whole.pop_back();
+    return whole + "/";
+  };
+  // A local folder is written beside the one that is there.
+  if (!output.starts_with("s3://") && !output.starts_with("gs://")) return false;
+  return inside(input).starts_with(inside(output));
+}
+
 std::unique_ptr<ZarrOutput> zarr_output(const std::string& path, int format, bool overwrite,
                                         FileSystem& files) {
-  if (!is_url(path) && !path.starts_with("s3://") && !path.starts_with("memory:"))
-    return folder_output(path, format, overwrite, files);
   const ZarrPlace place = zarr_place(path);
+  const std::size_t scheme = path.find("://");
+  const bool has_scheme = scheme != std::string::npos && path.find('/') > scheme;
+  const bool is_object = path.starts_with("s3://") || path.starts_with("gs://");
+  if (has_scheme && !is_object && !is_url(path))
+    throw Error::usage(
+        "write", path,
+        fmt::format("stores of {} are not known: a folder or s3://", path.substr(0, scheme + 3)));
+  if (place.store.ends_with(".zip"))
+    throw Error::usage("write", shown_path(path), "zip files are read, and not written: a folder or s3://");
+  if (!is_object && !is_url(path) && !path.starts_with("memory:"))
+    return folder_output(path, format, overwrite, files);
   return store_output(open_store(place.store, {}, files), place.path, overwrite);
 }
 

@@ -37,11 +37,17 @@ std::unique_ptr<ZarrOutput> folder_output(const std::string& path, int format, b
                                           FileSystem& files = FileSystem::real());
 
 /// A node in any store that can be written: it is written in its place, the metadata last, so that it is no node before. One that is
-/// there loses its metadata first, then its objects: readers that begin meanwhile find none.
+/// there loses its metadata first, then its objects: readers that begin meanwhile find none, and where writing fails, there is none any
+/// more. Nothing is removed where anything below the place is not of Zarr, by its name, or `overwrite` is not asked for and anything is there.
 std::unique_ptr<ZarrOutput> store_output(std::shared_ptr<const Store> store, std::string path,
                                          bool overwrite);
 
-/// What a path names (zarr_place): a local folder, or a node in the store that open_store opens.
+/// Whether opening zarr_output(output) removes what is read from `input`, both paths as the user gives them: a store that is no local
+/// folder is written in place.
+bool would_erase(const std::string& output, const std::string& input);
+
+/// What a path names (zarr_place): a local folder, or a node in the store that open_store opens. Throws a usage Error where such a store is
+/// not written to.
 std::unique_ptr<ZarrOutput> zarr_output(const std::string& path, int format, bool overwrite,
                                         FileSystem& files = FileSystem::real());
 

@@ -231,17 +231,10 @@ Action add_convert(CLI::App& app, bool explain) {
       const std::optional<OverviewOptions> pyramid = options->cog.pyramid();
       // The levels of a pyramid have all samples of a pixel in a chunk.
       const bool interleaved = options->interleave == "pixel" || (options->interleave == "auto" && pyramid);
-      zarr = {options->output,
-              options->compress,
-              options->tile,
-              interleaved,
-              write_as,
-              options->zarr,
-              pyramid,
-              options->cog.overviews,
-              options->cog.resampling,
-              explain,
-              options->dot};
+      zarr = {options->input.path,     options->output, options->compress,
+              options->tile,           interleaved,     write_as,
+              options->zarr,           pyramid,         options->cog.overviews,
+              options->cog.resampling, explain,         options->dot};
     }
     if (options->print_graph && to_zarr) {
       const Size chunk = chunk_of(options->input.open()->info(), zarr);

@@ -21,6 +21,31 @@ assert s3.head_object(Bucket="box", Key="large")["ETag"].endswith('-3"')
 """
 
 
+def refusals(environment):
+    """What converting into a bucket does to what is there: each refused with its reason, and nothing is gone."""
+    problems = []
+
+    def convert(*arguments):
+        done = subprocess.run([checks.WEIR, "convert", *arguments, "--to", "zarr", "--quiet"], capture_output=True, text=True, env=environment)
+        return done.returncode, done.stderr
+
+    made = convert("terrain:40x30:uint8", "s3://box/dem.zarr")
+    if made[0] != 0:
+        problems.append(f"the array: {made}")
+    for source, target, more, reason in [
+        ("terrain:40x30:uint8", "s3://box/dem.zarr", [], "it exists already"),
+        ("s3://box/dem.zarr", "s3://box/dem.zarr", ["--overwrite"], "it is read, too"),
+        ("s3://box/dem.zarr", "s3://box", ["--overwrite"], "it is read, too"),
+        ("terrain:40x30:uint8", "s3://box", [], "already"),
+        ("terrain:40x30:uint8", "s3://box", ["--overwrite"], "is there, which is nothing of a Zarr array"),
+        ("terrain:40x30:uint8", "s3://box/some pre+fix/many", ["--overwrite"], "is there, which is nothing of a Zarr array"),
+    ]:
+        code, said = convert(source, target, *more)
+        if code != 2 or reason not in said:
+            problems.append(f"{source} to {target} {more}: {code} {said}")
+    return problems
+
+
 def main():
     python = os.environ.get("WEIR_VENV_PYTHON", "")
     tests = os.path.join(os.path.dirname(os.environ["WEIR_BIN"]), "..", "tests", "weir_tests")
@@ -32,6 +57,7 @@ def main():
             ours = subprocess.run([tests, f"-tc={NAME}"], capture_output=True, text=True, env=environment | {"WEIR_TEST_S3": "1"})
             ran = "1 passed" in ours.stdout
             checks.check("the suite of stores holds for a bucket of moto", moto_server.complaints(ours) if ran else ["no test ran"])
+            checks.check("nothing in a bucket is removed that is not of the array, nor what is read", refusals(environment))
             theirs = subprocess.run([python, "-c", LOOK, url], capture_output=True, text=True, env=environment)
             checks.check("boto3 reads what was written to it", moto_server.complaints(theirs))
     checks.finish()
