@@ -128,6 +128,31 @@ TEST_CASE("stopped at any moment and run again, a catalog has the files of a run
   }
 }
 
+TEST_CASE("a catalog is never written over the earlier one that it is made from, by whatever name") {
+  if (!has_parquet()) return;
+  const auto store = far(std::make_shared<const MadeBucket>(600));
+  const Folder folder;
+  const std::string out = folder / "out";
+  write_catalog(out, small_parts(store));
+  const auto before = files_of(out);
+  fs::create_directory_symlink(out, folder / "link");
+  for (const std::string& name :
+       {out, out + "/", folder / "./out", folder / "link", std::string(fs::relative(out))})
+    for (const bool is_update : {true, false}) {
+      CAPTURE(name);
+      WriteCatalogOptions options = small_parts(store);
+      (is_update ? options.update : options.config.catalog) = name;
+      options.overwrite = true;
+      for (const bool is_old : {true, false}) {  // as OUT, or the other
+        if (!is_old) (is_update ? options.update : options.config.catalog) = out;
+        const Error error = error_of([&] { write_catalog(is_old ? out : name, options); });
+        CHECK(error.kind() == ErrorKind::usage);
+        CHECK(std::string(error.what()).find("a folder of its own") != std::string::npos);
+        CHECK(files_of(out) == before);
+      }
+    }
+}
+
 /// Files of every hostile kind among good ones: each good one is a row, each hostile one an error.
 TEST_CASE("one hostile file in a hundred costs no other row, and each has its reason") {
   if (!has_parquet()) return;

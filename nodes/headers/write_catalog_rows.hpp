@@ -22,6 +22,7 @@ struct CatalogFolder {
 /// same came, and has the listing go on from there. A folder that is finished, or another catalog's, is a usage Error.
 class WriteCatalogRows {
  public:
+  /// Touches nothing. A usage Error where the folder is, by whatever name, that of an earlier catalog which the listing reads.
   WriteCatalogRows(CatalogFolder folder, std::shared_ptr<CatalogListing> listing);
 
   void open();
