@@ -155,6 +155,8 @@ TEST_CASE(
     Fault fault;
     if (request.path == "/d/denied.tif") fault.status = 403;
     if (request.path == "/d/busy.tif") fault.status = 503;
+    if (request.path == "/d/lost.tif") fault.status = 520;
+    if (request.path == "/d/unknown.tif") fault.status = 501;
     if (request.path == "/d/silent.tif") fault.stalls = true;
     if (request.path == "/d/half.tif") fault.body_bytes = 10;
     if (request.path == "/d/other.tif") fault.content_range = "bytes 5-9/100";
@@ -167,6 +169,7 @@ TEST_CASE(
   const std::vector<Wanted> all{
       {"gone.tif", "fetch", "not_found", 404, 1},  {"empty.tif", "fetch", "empty", 416, 1},
       {"page.tif", "parse", "not_a_tiff", 206, 1}, {"denied.tif", "fetch", "denied", 403, 1},
+      {"lost.tif", "fetch", "busy", 520, 10},      {"unknown.tif", "fetch", "status", 501, 1},
       {"busy.tif", "fetch", "busy", 503, 10},      {"silent.tif", "fetch", "no_answer", 206, 10},
       {"half.tif", "fetch", "no_answer", 206, 10}, {"other.tif", "fetch", "bad_answer", 206, 1},
       {"a//b.tif", "list", "bad_key", 0, 1},       {"../b.tif", "list", "bad_key", 0, 1}};

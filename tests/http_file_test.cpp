@@ -317,6 +317,26 @@ TEST_CASE("what passes is repeated: busy servers, broken connections, half answe
   CHECK_MESSAGE(contains(message, "gave up after 5 requests"), message);
 }
 
+TEST_CASE(
+    "a server's own failure is asked again whatever its number, but for a method or version that it does not "
+    "know") {
+  for (const int status : {500, 501, 502, 504, 505, 507, 509, 520, 529, 599}) {
+    CAPTURE(status);
+    HttpServer server;
+    const Bytes bytes = made_bytes(50'000);
+    server.serve("/a", {bytes});
+    const HttpFile file(server.url("/a"), quick());
+    server.forget();
+    server.set_fault(
+        [&](const SeenRequest& request) { return Fault{.status = request.number < 2 ? status : 0}; });
+    if (status == 501 || status == 505)
+      CHECK(contains(message_of([&] { read(file, 20'000, 100); }), fmt::format("status {}", status)));
+    else
+      CHECK(read(file, 20'000, 100) == part_of(bytes, 20'000, 100));
+    CHECK(server.count() == (status == 501 || status == 505 ? 1 : 3));
+  }
+}
+
 TEST_CASE("a server that asks for patience gets it, up to the time that was allowed") {
   HttpServer server;
   server.serve("/a", {made_bytes(50'000)});

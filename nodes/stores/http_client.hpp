@@ -61,6 +61,12 @@ struct HttpReply {
   std::chrono::microseconds waiting{0}, receiving{0};
 };
 
+/// A busy server, or a gateway that lost its own: 5xx whatever the number, as 507, 509 and 520 to 529 are in use, but for what a
+/// server will not know the next time either: a method (501), a version of HTTP (505).
+inline bool is_busy(long status) {
+  return status == 408 || status == 429 || (status >= 500 && status < 600 && status != 501 && status != 505);
+}
+
 /// Requests over HTTP, many at once: one thread drives them all (libcurl's multi interface), connections are kept
 /// alive, waiting for a busy server holds up no thread. A server that says it is busy (429, 503) has fewer at once for a while. Requests start in the order they were given, at most
 /// HttpOptions::requests at once. Proxies as the environment says (http_proxy, no_proxy ...), certificates checked. Thread-safe.

@@ -12,7 +12,7 @@ struct HttpOptions {
   /// Longest time without a byte: while connecting, before the answer, inside it.
   std::chrono::milliseconds timeout{30'000};
   std::chrono::milliseconds connect_timeout{0};  ///< of connecting alone; 0: the same
-  /// How often a request is repeated that met a busy server (408, 429, 500, 502, 503, 504), a broken connection or a
+  /// How often a request is repeated that met a busy server (408, 429, 5xx but 501 and 505), a broken connection or a
   /// timeout.
   unsigned retries = 6;
   /// Pause before the first repetition; doubled each time, up to the longest, and scattered by a half. Retry-After counts

@@ -18,7 +18,7 @@ std::string_view code_of(const HttpReply& reply) {
   const long status = reply.status;
   if (status == 404 || status == 410) return "not_found";
   if (status == 401 || status == 403) return "denied";
-  if (status == 408 || status == 429 || status >= 500) return "busy";
+  if (is_busy(status)) return "busy";
   if (status == 0) return "no_answer";
   if (status != 200 && status != 206) return "status";
   // A good answer that broke off, or one that is not what was asked for.

@@ -17,11 +17,6 @@ namespace {
 /// What is read of an answer that nobody wants (an error page), so that its connection can be used again.
 constexpr std::uint64_t unwanted_bytes = 64 << 10;
 
-/// A busy server, or a gateway that lost its own.
-bool is_passing(long status) {
-  return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
-}
-
 bool is_good(long status) {
   return status >= 200 && status < 300;
 }
@@ -306,7 +301,7 @@ HttpTransfer::Outcome HttpTransfer::outcome(int result, bool has_answered) {
   const auto failed = [](std::string reason) { return Outcome{false, std::move(reason)}; };
   if (!refusal_.empty()) return failed(refusal_);
   if (has_enough_) return {};
-  if (is_passing(reply.status)) return again(fmt::format("the server answers with status {}", reply.status));
+  if (is_busy(reply.status)) return again(fmt::format("the server answers with status {}", reply.status));
   const bool is_unwanted = code == CURLE_WRITE_ERROR && unwanted_ > unwanted_bytes;
   if (code == CURLE_WRITE_ERROR && !is_unwanted) return failed("out of memory");
   if (code != CURLE_OK && !is_unwanted) {
