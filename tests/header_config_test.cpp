@@ -103,6 +103,32 @@ TEST_CASE("what a configuration does not say is as tiff-dumper has it, with ten 
   CHECK(config.opening.s3.http.longest_pause == std::chrono::seconds(15));
 }
 
+TEST_CASE("truths and numbers of a configuration may be written in every way that YAML 1.1 has for them") {
+  if (!can_read()) return;
+  const auto is_anonymous = [](const std::string& word) {
+    const std::string text =
+        fmt::format("store: {{name: s3://a, obstore_config: {{skip_signature: {}}}}}", word);
+    return read_catalog_config(text, "c.yaml").opening.s3.anonymous;
+  };
+  for (const std::string word : {"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"})
+    CHECK_MESSAGE(is_anonymous(word), word);
+  for (const std::string word : {"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"})
+    CHECK_MESSAGE(!is_anonymous(word), word);
+  for (const std::string word : {"tRUE", "y", "1", "oN"})
+    CHECK_MESSAGE(
+        !problems_of(fmt::format("store: {{name: a, obstore_config: {{request_payer: {}}}}}", word)).empty(),
+        word);
+  const CatalogConfig config = read_catalog_config(
+      "store: {name: /data}\nconcurrency: {list_chunk_size: 1_000, write_chunk_size: +20_000_}\nmin_size: "
+      "1_0_24\n",
+      "c.yaml");
+  CHECK(config.list_chunk_size == 1000);
+  CHECK(config.write_chunk_size == 20'000);
+  CHECK(config.filter.min_size == 1024);
+  CHECK_FALSE(problems_of("store: {name: a}\nconcurrency: {n_consumers: _5}").empty());
+  CHECK_FALSE(problems_of("store: {name: a}\nconcurrency: {n_consumers: 5_x}").empty());
+}
+
 TEST_CASE("a configuration has keys of our own: filters, lists of keys, limits") {
   if (!can_read()) return;
   const CatalogConfig config = read_catalog_config(R"(

@@ -47,6 +47,30 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
   return std::chrono::milliseconds(std::llround(sum * 1e3));
 }
 
+/// As YAML 1.1 reads what is written so, PyYAML among its readers: truths in other words and cases, digits that are set apart.
+std::string plain(std::string text, ParameterType type) {
+  if (type == ParameterType::flag) {
+    for (const std::string_view word : {"true", "yes", "on", "false", "no", "off"}) {
+      std::string spelled(word);
+      spelled[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(spelled[0])));
+      if (text == spelled) return std::string(word);
+      std::ranges::transform(spelled, spelled.begin(),
+                             [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+      if (text == spelled) return std::string(word);
+    }
+  } else if (type == ParameterType::integer || type == ParameterType::number ||
+             type == ParameterType::bytes) {
+    const std::string_view digits =
+        std::string_view(text).substr(text.starts_with('-') || text.starts_with('+'));
+    if (!digits.empty() && digits[0] >= '1' && digits[0] <= '9' &&
+        digits.find_first_not_of("0123456789_") == std::string_view::npos) {
+      std::erase(text, '_');
+      if (text.front() == '+') text.erase(0, 1);
+    }
+  }
+  return text;
+}
+
 /// A map whose keys are taken one by one; what is left at the end is unknown. All that is wrong goes to the problems.
 class Section {
  public:
@@ -84,7 +108,7 @@ class Section {
       return std::nullopt;
     }
     try {
-      return parse_parameter(parameter, entry->value.text);
+      return parse_parameter(parameter, plain(entry->value.text, parameter.type));
     } catch (const Error& error) {
       problems_.add(entry->value.place, fmt::format("{}: {}", parameter.name, error.reason()));
       return std::nullopt;

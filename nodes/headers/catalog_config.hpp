@@ -56,6 +56,8 @@ HttpOptions catalog_http();
 ///   threads: 4
 ///   schema: weir                     # or tiff-dumper
 ///
+/// Truths and whole numbers as YAML 1.1 has them, and so PyYAML: also True, YES, off, 1_000; not in other bases.
+///
 /// Throws a ProblemError with the place of each unknown key, wrong type and value out of range; it has no credentials. Does not look
 /// whether files and stores are there.
 CatalogConfig read_catalog_config(const std::string& text, const std::string& name);
