@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <fstream>
 #include <map>
+#include <optional>
 #include <random>
 #include <string>
 #include <thread>
@@ -13,6 +15,7 @@
 #include "nodes/stores/latency_store.hpp"
 #include "nodes/stores/memory_store.hpp"
 #include "pipelines/write_catalog.hpp"
+#include "tests/http_server.hpp"
 #include "tests/made_catalog.hpp"
 
 namespace {
@@ -152,6 +155,60 @@ TEST_CASE("a catalog is never written over the earlier one that it is made from,
       }
     }
 }
+
+#ifdef WEIR_WITH_CURL
+TEST_CASE("a catalog of a server that is not there is not finished, and goes on once it is") {
+  if (!has_parquet()) return;
+  const Folder folder;
+  HeaderMaker maker;
+  maker.add(maker.picture());
+  std::string keys;
+  for (int i = 0; i < 200; ++i) keys += fmt::format("{}.tif\n", i);
+  std::ofstream(folder / "keys.txt") << keys;
+  const unsigned port = HttpServer().port();
+  const auto run = [&](const std::string& out, unsigned retries) {
+    HttpStoreOptions opening;
+    opening.http = catalog_http();
+    opening.http.retries = retries;
+    opening.http.retry_pause = 20ms;
+    opening.http.longest_pause = 100ms;
+    WriteCatalogOptions options =
+        small_parts(std::make_shared<HttpStore>(fmt::format("http://127.0.0.1:{}/d", port), opening));
+    options.config.keys = folder / "keys.txt";
+    CatalogWrite catalog(out, options);
+    catalog.run();
+    return catalog.counts();
+  };
+  const auto serve = [&](HttpServer& server) {
+    for (int i = 0; i < 200; ++i) server.serve(fmt::format("/d/{}.tif", i), {maker.bytes()});
+  };
+  const std::string out = folder / "out";
+  for (int round = 0; round < 2; ++round) {
+    const Error error = error_of([&] { run(out, 2); });
+    CHECK(error.kind() == ErrorKind::failed);
+    CHECK_MESSAGE(std::string(error.what()).find("gave up after 3 requests") != std::string::npos,
+                  error.what());
+  }
+  {
+    HttpServer server(port);
+    serve(server);
+    const CatalogCounts counts = run(out, 2);
+    CHECK(counts.rows == 200);
+    CHECK(counts.errors == 0);
+  }
+  // One that comes while it is awaited costs nothing.
+  std::optional<HttpServer> late;
+  std::jthread starter([&] {
+    std::this_thread::sleep_for(300ms);
+    late.emplace(port);
+    serve(*late);
+  });
+  const CatalogCounts counts = run(folder / "late", 200);
+  starter.join();
+  CHECK(counts.rows == 200);
+  CHECK(counts.errors == 0);
+}
+#endif
 
 /// Files of every hostile kind among good ones: each good one is a row, each hostile one an error.
 TEST_CASE("one hostile file in a hundred costs no other row, and each has its reason") {

@@ -337,6 +337,16 @@ TEST_CASE(
   }
 }
 
+TEST_CASE(
+    "an address where nobody has ever answered is refused at once, or awaited where that is asked for") {
+  const std::string url = HttpServer().url("/a");
+  HttpOptions options = quick();
+  CHECK_FALSE(contains(message_of([&] { HttpFile(url, options); }), "gave up"));
+  options.awaits_server = true;
+  CHECK(contains(message_of([&] { HttpFile(url, options); }),
+                 fmt::format("gave up after {} requests", options.retries + 1)));
+}
+
 TEST_CASE("a server that asks for patience gets it, up to the time that was allowed") {
   HttpServer server;
   server.serve("/a", {made_bytes(50'000)});

@@ -66,12 +66,16 @@ struct MadeAnswer {
 
 class HttpServer {
  public:
-  HttpServer() {
+  /// `port`: of an earlier server; 0: any that is free.
+  explicit HttpServer(unsigned port = 0) {
     listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
     socklen_t bytes = sizeof address;
+    const int on = 1;
+    ::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (listener_ < 0 || ::bind(listener_, reinterpret_cast<sockaddr*>(&address), bytes) != 0 ||
         ::listen(listener_, 128) != 0 ||
         ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &bytes) != 0)
@@ -96,6 +100,7 @@ class HttpServer {
   std::string url(std::string_view path, std::string_view user = "") const {
     return fmt::format("http://{}127.0.0.1:{}{}", user, port_, path);
   }
+  unsigned port() const { return port_; }
   void serve(const std::string& path, ServedFile file) {
     std::lock_guard lock(mutex_);
     files_[path] = std::move(file);

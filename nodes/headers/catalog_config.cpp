@@ -287,6 +287,7 @@ HttpOptions catalog_http() {
   http.retry_time = std::chrono::seconds(180);
   http.retry_pause = std::chrono::milliseconds(100);
   http.longest_pause = std::chrono::seconds(15);
+  http.awaits_server = true;
   return http;
 }
 

@@ -34,7 +34,7 @@ struct CatalogConfig {
   std::vector<Problem> without_effect = {};
 };
 
-/// Ten tries in three minutes, 0.1 s to 15 s between them.
+/// Ten tries in three minutes, 0.1 s to 15 s between them, also of a server that was never found.
 HttpOptions catalog_http();
 
 /// Reads tiff-dumper's configuration file and what is ours:

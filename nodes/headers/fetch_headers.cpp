@@ -61,6 +61,7 @@ class FetchHeaders::Batch {
       for (std::size_t i = 0; i < keys_.size(); ++i)
         if (keys_[i].is_alone && !is_cancelled()) read_alone(i);
     }
+    if (!unreached_.empty()) throw Error("reach", node_.store_name_, unreached_);
     if (is_cancelled()) throw Error::cancelled();
     return std::move(made_);
   }
@@ -207,6 +208,7 @@ class FetchHeaders::Batch {
 
   void take_answer(std::size_t i, std::size_t piece, RangeAnswer&& answer) noexcept {
     node_.counts_->in_flight.fetch_sub(1, std::memory_order_relaxed);
+    if (answer.was_sent) shared_.is_reached = true;
     Key& key = keys_[i];
     {
       const std::lock_guard lock(mutex_);
@@ -237,6 +239,8 @@ class FetchHeaders::Batch {
       const RangeAnswer failed = std::move(*key.failed);
       key.failed.reset();
       if (failed.code == "cancelled") return finish_cancelled(i);
+      if (failed.code == "no_answer" && !failed.was_sent && !shared_.is_reached)
+        return give_up(i, failed.reason);
       if (failed.code == "changed" && ++key.versions < tries_for_one_version) return start_again(i);
       return fail(i, "fetch", failed.code, failed.reason);
     }
@@ -345,6 +349,15 @@ class FetchHeaders::Batch {
     node_.counts_->fetched.fetch_add(1, std::memory_order_relaxed);
     close_key();
   }
+  /// The whole batch.
+  void give_up(std::size_t i, const std::string& reason) {
+    {
+      const std::lock_guard lock(mutex_);
+      unreached_ = reason;
+    }
+    cancel();
+    finish_cancelled(i);
+  }
   void finish_cancelled(std::size_t i) {
     {
       const std::lock_guard lock(mutex_);
@@ -378,6 +391,7 @@ class FetchHeaders::Batch {
   std::vector<std::uint64_t> numbers_;
   std::size_t open_ = 0;  ///< keys, and callbacks that are inside
   bool is_cancelled_ = false, is_starting_ = false;
+  std::string unreached_;  ///< why no server was found
   std::vector<Key> keys_;
   FetchedBatch made_;
 };

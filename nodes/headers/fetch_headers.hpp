@@ -34,7 +34,8 @@ struct FetchCounts {
 /// as soon as each answer is there. Reads them on the thread that gets the answers, 1 to 4 us each. All bytes on their way are in one
 /// arena of the unit; what does not fit waits for what is in it. Headers that grow beyond header_room are given up, and read from the
 /// start when the others are done, a few in the whole run at once. Nothing that a file or its server does is an Error of the
-/// run: it is one of the file. I/O lane; waits for the whole batch.
+/// run: it is one of the file. But a server that no request of the run has found yet, after all tries of one of them, is: its files would
+/// all be errors, and the catalog finished. I/O lane; waits for the whole batch.
 class FetchHeaders {
  public:
   /// The store outlives the node.
@@ -58,6 +59,7 @@ class FetchHeaders {
     std::unique_ptr<RangeReader> reader;
     std::deque<PrefetchGuess> guess;  ///< by range
     std::counting_semaphore<> alone;
+    std::atomic<bool> is_reached = false;  ///< the server, by any request
   };
   const std::string store_name_;
   std::shared_ptr<Shared> shared_;  ///< nodes are copied on their way into the graph

@@ -76,6 +76,7 @@ CatalogConfig config_of(const Parameters& parameters) {
   http.retry_pause = ours.retry_pause;
   http.longest_pause = ours.longest_pause;
   http.retry_time = ours.retry_time;
+  http.awaits_server = ours.awaits_server;
   if (parameters.has("rate")) http.rate = parameters.number("rate");
   config.opening.http.http = s3.http = http;
   return config;

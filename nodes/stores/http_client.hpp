@@ -48,6 +48,7 @@ struct HttpReply {
   /// 200 and 206 is an answer, unless repeating was of no avail.
   std::string failure;
   bool was_cancelled = false;
+  bool was_sent = false;                ///< in any attempt there was a connection to a server
   bool is_too_long = false;             ///< more text than HttpRequest::text_bytes
   long status = 0;                      ///< of the last answer; 0: none came
   std::uint64_t bytes = 0;              ///< of the body, in the caller's memory

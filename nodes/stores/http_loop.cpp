@@ -193,6 +193,7 @@ void HttpClient::Loop::end_stalled() {
   for (const HttpTransfer* of : stalled) {
     std::unique_ptr<HttpTransfer> transfer = take_running(of);
     transfer->reply.traffic.requests += 1;
+    transfer->note_sent();
     release_easy(*transfer);
     repeat_or_fail(std::move(transfer), fmt::format("no byte came for {:.3g} s",
                                                     static_cast<double>(options_.timeout.count()) / 1e3));
@@ -226,7 +227,7 @@ void HttpClient::Loop::end_attempt(std::unique_ptr<HttpTransfer> transfer, int r
   has_answered_ = has_answered_ || transfer->reply.status != 0;
   release_easy(*transfer);
   note_answer(*transfer);
-  HttpTransfer::Outcome outcome = transfer->outcome(result, has_answered_);
+  HttpTransfer::Outcome outcome = transfer->outcome(result, has_answered_ || options_.awaits_server);
   if (outcome.may_repeat)
     repeat_or_fail(std::move(transfer), std::move(outcome.failure));
   else

@@ -15,6 +15,9 @@ struct HttpOptions {
   /// How often a request is repeated that met a busy server (408, 429, 5xx but 501 and 505), a broken connection or a
   /// timeout.
   unsigned retries = 6;
+  /// Whether a broken connection is one, too, where no server has ever answered. Else a name or address where nobody is found is taken
+  /// for a wrong one, and refused at once.
+  bool awaits_server = false;
   /// Pause before the first repetition; doubled each time, up to the longest, and scattered by a half. Retry-After counts
   /// where the server sends it.
   std::chrono::milliseconds retry_pause{200}, longest_pause{10'000};

@@ -28,6 +28,7 @@ std::string_view code_of(const HttpReply& reply) {
 RangeAnswer answer_of(const HttpReply& reply, std::uint64_t wanted) {
   RangeAnswer answer;
   if (reply.status != 0) answer.status = reply.status;
+  answer.was_sent = reply.was_sent;
   answer.tries = static_cast<std::int64_t>(std::max<std::uint64_t>(1, reply.traffic.requests));
   const bool is_behind_end = reply.status == 416 && reply.range && reply.range->size;
   const bool is_good = reply.status == 206 || reply.status == 200 || is_behind_end;
@@ -84,6 +85,7 @@ std::uint64_t HttpRanges::start(std::string_view key, std::uint64_t offset, std:
   } catch (const Error& error) {
     RangeAnswer answer;
     answer.code = "unreadable";
+    answer.was_sent = false;
     answer.reason = error.reason();
     done(std::move(answer));
     return 0;

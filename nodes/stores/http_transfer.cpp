@@ -217,6 +217,7 @@ void HttpTransfer::begin_attempt() {
   content_range_.clear();
   HttpReply fresh;
   fresh.traffic = reply.traffic;
+  fresh.was_sent = reply.was_sent;
   reply = std::move(fresh);
 }
 
@@ -275,7 +276,14 @@ bool HttpTransfer::set_up() {
   return is_set;
 }
 
+void HttpTransfer::note_sent() {
+  curl_off_t connected = 0;
+  curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
+  reply.was_sent = reply.was_sent || connected > 0;
+}
+
 void HttpTransfer::read_answer() {
+  note_sent();
   long redirections = 0;
   curl_off_t length = -1, retry_after = 0, sent = 0, answered = 0, ended = 0;
   const char* url = nullptr;

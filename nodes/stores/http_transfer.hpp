@@ -31,8 +31,10 @@ class HttpTransfer {
   bool set_up();
   /// What `easy` knows after an attempt: the reply's status, lengths and times; not_before as the server asks.
   void read_answer();
+  /// Whether `easy` had a connection, to reply.was_sent; part of read_answer().
+  void note_sent();
   /// What came of an attempt that libcurl ended with `result`, after read_answer(). `has_answered`: any server, ever: a name that was
-  /// never found is a wrong name.
+  /// never found is a wrong name; or HttpOptions::awaits_server.
   struct Outcome {
     bool may_repeat = false;   ///< asking again may help
     std::string failure = {};  ///< empty: there is an answer that can be used

@@ -25,6 +25,7 @@ struct RangeAnswer {
   std::string reason = {};                  ///< as of an Error
   std::optional<std::int64_t> status = {};  ///< of HTTP
   std::int64_t tries = 1;
+  bool was_sent = true;  ///< false: no try found a server to ask
 };
 
 /// Reads of parts of objects, many at once, without a thread for each. Thread-safe.
