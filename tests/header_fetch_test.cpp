@@ -195,6 +195,28 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("a server that lets bytes drip holds no file for long, and a slow one is waited for") {
+  HttpOptions http = quick();
+  http.retries = 1;
+  Served served({}, http);
+  served.serve("a.tif", picture(2000));
+  served.server.set_fault([](const SeenRequest&) { return Fault{.piece = 1, .pause = 50ms}; });
+  const auto begun = std::chrono::steady_clock::now();
+  const HeaderError error = served.error("a.tif");  // 2 KB, which would take 100 s
+  CHECK(std::chrono::steady_clock::now() - begun < 5s);
+  CHECK(error.code == "no_answer");
+  CHECK(error.tries == 2);
+  CHECK_MESSAGE(error.reason.find(" bytes came in 0.3 s") != std::string::npos, error.reason);
+
+  // Sixteen KiB in more than a second, never silent for the time that is allowed.
+  http.timeout = 1s;
+  Served slow({}, http);
+  slow.serve("a.tif", picture(60'000));
+  slow.server.set_fault([](const SeenRequest&) { return Fault{.piece = 1024, .pause = 100ms}; });
+  CHECK(slow.rows({"a.tif"}).rows.size() == 1);
+  CHECK(slow.server.count() == 2);
+}
+
 TEST_CASE("an HTML page with status 200 instead of a file is an error of that file") {
   Served served;
   served.server.set_handler([](const SeenRequest&) {

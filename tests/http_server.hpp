@@ -55,6 +55,8 @@ struct Fault {
   std::optional<std::size_t> length = {};      ///< Content-Length, and what is sent
   bool resets = false;                         ///< the connection, without an answer
   bool stalls = false;                         ///< after half of the body, until the client gives up
+  std::size_t piece = 0;                       ///< so many bytes of the body at a time; 0: all
+  std::chrono::milliseconds pause{0};          ///< after each piece
 };
 
 /// What a handler of requests gives back, instead of a file.
@@ -298,7 +300,13 @@ class HttpServer {
     head = fmt::format("HTTP/1.1 {} Status\r\n{}\r\n", status, head);
     const std::size_t sent =
         fault.stalls ? body.size() / 2 : std::min(fault.body_bytes.value_or(body.size()), body.size());
-    if (!send_all(fd, head.data(), head.size()) || !send_all(fd, body.data(), sent)) return false;
+    if (!send_all(fd, head.data(), head.size())) return false;
+    for (std::size_t at = 0; at < sent;) {
+      const std::size_t piece = fault.piece == 0 ? sent : std::min(fault.piece, sent - at);
+      if (!send_all(fd, body.data() + at, piece)) return false;
+      at += piece;
+      if (fault.piece > 0) std::this_thread::sleep_for(fault.pause);
+    }
     if (fault.stalls) {
       char one = 0;
       static_cast<void>(::recv(fd, &one, 1, 0));  // until the client closes

@@ -195,8 +195,10 @@ void HttpClient::Loop::end_stalled() {
     transfer->reply.traffic.requests += 1;
     transfer->note_sent();
     release_easy(*transfer);
-    repeat_or_fail(std::move(transfer), fmt::format("no byte came for {:.3g} s",
-                                                    static_cast<double>(options_.timeout.count()) / 1e3));
+    const std::string what =
+        transfer->dripped == 0 ? "no byte came for" : fmt::format("only {} bytes came in", transfer->dripped);
+    repeat_or_fail(std::move(transfer),
+                   fmt::format("{} {:.3g} s", what, static_cast<double>(options_.timeout.count()) / 1e3));
   }
 }
 

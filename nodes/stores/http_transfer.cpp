@@ -17,6 +17,16 @@ namespace {
 /// What is read of an answer that nobody wants (an error page), so that its connection can be used again.
 constexpr std::uint64_t unwanted_bytes = 64 << 10;
 
+/// Fewer in HttpOptions::timeout are as good as none.
+constexpr std::uint64_t audible_bytes = 1 << 10;
+
+/// Of an answer, and not of "100 Continue" and its like, of which there may be any number.
+bool is_status_line(std::string_view line) {
+  if (!line.starts_with("HTTP/")) return false;
+  const std::size_t code = line.find(' ') + 1;
+  return code < line.size() && line[code] != '1';
+}
+
 bool is_good(long status) {
   return status >= 200 && status < 300;
 }
@@ -59,7 +69,7 @@ bool is_named(std::string_view name, std::string_view wanted) {
 struct HttpTransfer::Callbacks {
   static std::size_t header(char* data, std::size_t, std::size_t bytes, void* of) noexcept {
     auto& transfer = *static_cast<HttpTransfer*>(of);
-    transfer.last_heard = HttpTransfer::Clock::now();
+    transfer.note_heard(bytes, is_status_line({data, bytes}));
     try {
       return take_header(transfer, {data, bytes}) ? bytes : 0;
     } catch (...) {  // of our own strings: there is no memory
@@ -70,7 +80,7 @@ struct HttpTransfer::Callbacks {
 
   static std::size_t body(char* data, std::size_t, std::size_t bytes, void* of) noexcept {
     auto& transfer = *static_cast<HttpTransfer*>(of);
-    transfer.last_heard = HttpTransfer::Clock::now();
+    transfer.note_heard(bytes, !transfer.has_body_);
     transfer.reply.traffic.bytes += bytes;
     try {
       return take_body(transfer, {reinterpret_cast<const std::byte*>(data), bytes}) ? bytes : 0;
@@ -203,10 +213,20 @@ HttpTransfer::~HttpTransfer() {
   curl_slist_free_all(headers_);
 }
 
+void HttpTransfer::note_heard(std::uint64_t bytes, bool is_sign) {
+  dripped += bytes;
+  // S3 answers a request to put parts together, or to copy, with a space now and then until that is done.
+  is_sign = is_sign || request.method != HttpMethod::get;
+  if (!is_sign && dripped < audible_bytes) return;
+  last_heard = Clock::now();
+  dripped = 0;
+}
+
 void HttpTransfer::begin_attempt() {
   const Clock::time_point now = Clock::now();
   if (attempts++ == 0) first_begun = now;
   begun = last_heard = now;
+  dripped = 0;
   takes_part_ = has_enough_ = false;
   skip_ = 0;
   has_body_ = is_encoded_ = is_wanted_ = is_text_ = false;

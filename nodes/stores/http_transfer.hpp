@@ -47,11 +47,14 @@ class HttpTransfer {
   HttpReply reply;
   unsigned attempts = 0;
   Clock::time_point first_begun, begun, not_before;
-  Clock::time_point last_heard;  ///< of this attempt
-  void* easy = nullptr;          ///< CURL: of this attempt, while it runs
+  /// Of this attempt: the last sign of life, see HttpOptions::timeout, and the bytes since then, too few for one.
+  Clock::time_point last_heard;
+  std::uint64_t dripped = 0;
+  void* easy = nullptr;  ///< CURL: of this attempt, while it runs
 
  private:
   struct Callbacks;
+  void note_heard(std::uint64_t bytes, bool is_sign);
 
   const HttpOptions& options_;
   curl_slist* headers_ = nullptr;
