@@ -36,7 +36,7 @@ std::uint64_t divided_up(std::uint64_t bytes, std::uint64_t by) {
 Partition grouped(const Partition& pieces, std::uint64_t first, std::uint64_t end, std::uint64_t group,
                   std::uint64_t& first_group, std::uint64_t& groups_end) {
   if (first == 0 && end == pieces.count()) {
-    const Partition whole(pieces.extent(), group * pieces.largest());
+    Partition whole(pieces.extent(), group * pieces.largest());
     first_group = 0;
     groups_end = whole.count();
     return whole;

@@ -54,8 +54,10 @@ WriteRuns::Place WriteRuns::place_of(std::uint64_t run) const {
 ZarrIndex WriteRuns::nth_object(std::uint64_t number) const {
   ZarrIndex object(layout_->rank());
   for (std::size_t axis = layout_->rank(); axis-- > 0;) {
-    object[axis] = walks_[axis].piece(number % walks_[axis].count());
-    number /= walks_[axis].count();
+    const std::uint64_t pieces = walks_[axis].count();
+    assert(pieces > 0);
+    object[axis] = walks_[axis].piece(number % pieces);
+    number /= pieces;
   }
   return object;
 }
