@@ -73,6 +73,21 @@ WriteGeotiffOptions statistics_options(CodecId codec = CodecId::zstd) {
   return options;
 }
 
+TEST_CASE("what was measured before is not said of samples that the codec changes") {
+  RasterInfo info;
+  info.height = info.width = 16;
+  info.type = SampleType::float32;
+  info.metadata = {{"STATISTICS_MEAN", "5", 0, "", ""}, {"SENSOR", "a", {}, "", ""}};
+  for (const double error : {0.0, 0.5}) {
+    GeotiffOptions options;
+    options.codec.id = CodecId::lerc;
+    options.codec.max_error = error;
+    const TiffOutputLayout layout = output_layout(info, options);
+    REQUIRE(layout.info.metadata.size() == (error > 0 ? 1 : 2));
+    CHECK(layout.info.metadata.back().name == "SENSOR");
+  }
+}
+
 TEST_CASE("statistics are those of all pixels with data, with the same bits for any threads and budget") {
   const TemporaryFolder folder;
   const std::string path = folder / "out.tif";

@@ -4,6 +4,7 @@
 #include <cassert>
 
 #include "framework/error.hpp"
+#include "nodes/raster/metadata.hpp"
 #include "nodes/raster/raster_flow.hpp"
 #include "nodes/raster/sample_rows.hpp"
 
@@ -27,6 +28,7 @@ class CompressInstance : public NodeInstance {
     edge_->info = in->info;
     if (settings_.nodata) replace_nodata(edge_->info, *settings_.nodata);
     if (settings_.drops_mask) edge_->info.has_mask = false;
+    if (is_lossy(settings_.codec)) edge_->info.metadata = without_statistics(std::move(edge_->info.metadata));
     TileEncoding& encoding = edge_->encoding;
     encoding.codec = settings_.codec;
     encoding.predictor = settings_.predictor.value_or(default_predictor(settings_.codec, in->info.type));

@@ -5,6 +5,7 @@
 #include "framework/error.hpp"
 #include "nodes/codecs/compress_tiles.hpp"
 #include "nodes/codecs/encoded_edge.hpp"
+#include "nodes/raster/metadata.hpp"
 #include "nodes/raster/sample_rows.hpp"
 #include "nodes/tiff/write_tiff.hpp"
 
@@ -23,6 +24,7 @@ TiffOutputLayout cut_layout(const RasterInfo& info, const GeotiffOptions& option
 TiffOutputLayout output_layout(const RasterInfo& info, const GeotiffOptions& options) {
   TiffOutputLayout layout = cut_layout(info, options);
   if (options.nodata) replace_nodata(layout.info, *options.nodata);
+  if (is_lossy(options.codec)) layout.info.metadata = without_statistics(std::move(layout.info.metadata));
   add_metadata(layout.info, options.metadata);
   layout.info.georeferencing = edited(info, options.georeferencing);
   layout.codec = options.codec.custom ? static_cast<CodecId>(options.codec.custom->tiff_compression())
