@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <limits>
 #include <new>
 #include <utility>
@@ -267,6 +268,16 @@ void make_folders(const std::string& path, bool syncs, FileSystem& files) {
     close_quietly(files, fd);
     if (!is_synced) fail(errno);
   }
+}
+
+std::string canonical_path(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code failed;
+  fs::path canonical = fs::absolute(path, failed);
+  if (!failed) canonical = fs::weakly_canonical(canonical, failed);
+  if (failed) return path;
+  if (!canonical.has_filename()) canonical = canonical.parent_path();
+  return canonical.string();
 }
 
 }  // namespace weir

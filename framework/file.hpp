@@ -208,4 +208,8 @@ void remove_stale_temporaries(const std::string& folder, std::string_view target
 /// where it is there. Throws Error.
 void make_folders(const std::string& path, bool syncs, FileSystem& files);
 
+/// One name for each file or folder, whether it is there or not: absolute, without links, dots and slashes at the end. What cannot be looked
+/// at stays as it is: opening it fails.
+std::string canonical_path(const std::string& path);
+
 }  // namespace weir

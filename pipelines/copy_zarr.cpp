@@ -20,6 +20,7 @@ ZarrCopy::ZarrCopy(std::shared_ptr<const ZarrArray> source, const ZarrArrayMetad
       stored_(std::make_shared<std::atomic<std::uint64_t>>(0)),
       graph_(std::make_unique<Graph>(with_requests(options.graph, source_->store().requests_at_once()))) {
   check(wanted, output->name());
+  refuse_to_remove(*output, {&source_->store(), source_->path()});
   NewZarr target{output, "", wanted, std::make_shared<const ZarrLayout>(wanted, output->name())};
   if (const std::string reason = why_not_passed(*source_, wanted, *target.layout); !reason.empty())
     throw Error::usage("pass through", "the chunks of " + source_->name(), reason);

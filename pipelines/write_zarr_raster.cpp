@@ -117,6 +117,7 @@ ZarrRasterWrite::ZarrRasterWrite(std::shared_ptr<const ChunkSource> source,
     : source_(std::move(source)),
       reads_(std::make_shared<std::atomic<std::uint64_t>>(0)),
       graph_(std::make_unique<Graph>(with_requests(options.graph, requests_at_once(*source_)))) {
+  refuse_to_remove(*output, source_->place());
   if (options.pass_through != PassThrough::never && pass(output, options)) {
     for (const auto& [node, concurrency] : options.concurrency) graph_->set_concurrency(node, concurrency);
     return;

@@ -92,6 +92,44 @@ TEST_CASE("a report that cannot be written, or exists, or is the output, is refu
   CHECK(JsonCheck::is_whole(text_of(folder / "run.json")));
 }
 
+TEST_CASE("a report or trace is neither the input nor the output, however they are spelled") {
+  const TemporaryFolder folder;
+  make_terrain(folder / "in.json", "40x30");
+  const Bytes input = file_bytes(folder / "in.json");
+  const std::string other =
+      folder / "../" + std::filesystem::path(folder / "").parent_path().filename().string();
+  for (const std::vector<std::string>& more :
+       {std::vector<std::string>{"--report", folder / "in.json"},
+        {"--report", other + "/in.json"},
+        {"--trace", other + "/./in.json"},
+        {"--trace", other + "/out.tif"},
+        {"--report", folder / "r.json", "--trace", other + "/r.json"}}) {
+    std::vector<std::string> words{"convert", folder / "in.json", folder / "out.tif", "--overwrite"};
+    words.insert(words.end(), more.begin(), more.end());
+    const Ended refused = weir(words);
+    CHECK_MESSAGE(refused.code == 2, more.back());
+    CHECK_MESSAGE(contains(refused.err, "cannot be the"), refused.err);
+    CHECK(file_bytes(folder / "in.json") == input);
+    CHECK(folder.names() == std::vector<std::string>{"in.json"});
+  }
+  const auto here =
+      tool("sh", {"-c", fmt::format("cd {} && {}/weir convert in.json out.tif --trace ./out.tif", folder / "",
+                                    WEIR_TEST_BIN)});
+  REQUIRE(here);
+  CHECK(here->code == 2);
+  CHECK_MESSAGE(contains(here->err, "cannot be the"), here->err);
+}
+
+TEST_CASE("an error that cannot be told is an exit code all the same") {
+  const std::string program = std::string(WEIR_TEST_BIN) + "/weir";
+  for (const char* nowhere : {"2>/dev/full", "2>&-"})
+    for (const auto& [arguments, code] : {std::pair("info nofile", 1), std::pair("info --bogus", 2)}) {
+      const auto ended = tool("sh", {"-c", fmt::format("{} {} {}", program, arguments, nowhere)});
+      REQUIRE(ended);
+      CHECK(ended->code == code);
+    }
+}
+
 TEST_CASE("a failed run leaves no output, but a report, page and trace that say why") {
   const TemporaryFolder folder;
   make_terrain(folder / "in.tif", "600x600");

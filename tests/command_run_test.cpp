@@ -102,6 +102,37 @@ TEST_CASE("a budget that is too small is refused with the smallest that works, w
   CHECK_FALSE(std::filesystem::exists(graph.output));
 }
 
+TEST_CASE("two nodes that write one place are refused before anything is written, however it is spelled") {
+  const TemporaryFolder folder;
+  const std::string graph = R"(weir: 1
+nodes:
+  dem: {type: terrain, size: 64}
+  bands: {type: assemble_bands, input: dem}
+  tiles: {type: cut_tiles, input: bands, tile: 64}
+  zstd: {type: compress_tiles, input: tiles, codec: zstd}
+  plain: {type: compress_tiles, input: tiles, codec: none}
+  one: {type: write_tiff, input: zstd, path: one.tif}
+  two: {type: write_tiff, input: plain, path: two.tif}
+)";
+  test::put(folder / "graph.yaml", graph);
+  std::filesystem::create_directory(folder / "real");
+  std::filesystem::create_directory_symlink(folder / "real", folder / "link");
+  const auto run = [&](const std::string& one, const std::string& two, const std::string& command) {
+    return weir({command, folder / "graph.yaml", "--set", "one.path=" + one, "--set", "two.path=" + two,
+                 "--overwrite"});
+  };
+  for (const auto& [one, two] : {std::pair(folder / "a.tif", folder / "a.tif"),
+                                 {folder / "a.tif", folder / "./real/../a.tif"},
+                                 {folder / "real/a.tif", folder / "link/a.tif"}})
+    for (const char* command : {"run", "explain"}) {
+      const Ended refused = run(one, two, command);
+      CHECK(refused.code == 2);
+      CHECK_MESSAGE(contains(refused.err, "another node writes it as well"), refused.err);
+    }
+  CHECK(folder.names() == std::vector<std::string>{"graph.yaml", "link", "real"});
+  CHECK(run(folder / "a.tif", folder / "a.tif2", "run").code == 0);
+}
+
 TEST_CASE("files that are missing, too large or no graph are refused") {
   const Graph graph("hello: [");
   CHECK(weir({"run", graph.folder / "none.yaml"}).code == 1);

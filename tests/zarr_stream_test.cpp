@@ -1,7 +1,6 @@
 // Rasters into arrays: pipelines/write_zarr_raster.hpp.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 
 #include <cmath>
 #include <filesystem>
@@ -16,25 +15,12 @@
 #include "nodes/stores/memory_store.hpp"
 #include "nodes/tiff/open_tiff.hpp"
 #include "nodes/zarr/open_zarr_raster.hpp"
-#include "nodes/zarr/zarr_output.hpp"
 #include "pipelines/write_cog.hpp"
 #include "pipelines/write_zarr_raster.hpp"
-#include "tests/pipeline_support.hpp"
-#include "zarr_batched.hpp"
+#include "tests/zarr_raster_support.hpp"
 
 namespace weir::pipeline_test {
 namespace {
-
-using Objects = std::map<std::string, std::vector<std::byte>>;
-
-Objects objects_of(const Store& store) {
-  Objects objects;
-  store.list("", [&](std::string_view key, std::uint64_t) {
-    objects[std::string(key)] = batched::whole_object(store, std::string(key));
-    return true;
-  });
-  return objects;
-}
 
 /// The elements of an array in the order of pixels: interleaved.
 Bytes pixels_of(const ZarrArrayMetadata& array, const Bytes& elements, const RasterInfo& info) {
@@ -46,16 +32,6 @@ Bytes pixels_of(const ZarrArrayMetadata& array, const Bytes& elements, const Ras
     for (std::uint32_t sample = 0; sample < info.samples; ++sample)
       std::memcpy(pixels.data() + (i * info.samples + sample) * bytes,
                   elements.data() + (sample * plane + i) * bytes, bytes);
-  return pixels;
-}
-
-Bytes read_back(std::shared_ptr<const ChunkSource> source, const GraphOptions& graph = {}) {
-  const RasterInfo& info = source->info();
-  Bytes pixels(info.height * info.width * info.pixel_bytes());
-  ReadOptions options;
-  options.graph = graph;
-  read_region(source, {0, 0, info.height, info.width},
-              {pixels.data(), interleaved_strides(info.width, info.samples, bytes_of(info.type))}, options);
   return pixels;
 }
 
@@ -326,149 +302,6 @@ TEST_CASE("NaN stays NaN and -0.0 is no fill, unless another nodata value is ask
   Bytes wanted(raster.pixels.size());
   std::memcpy(wanted.data(), values.data(), wanted.size());
   CHECK(pixels(options) == wanted);
-}
-
-TEST_CASE("a folder appears whole or not at all, and replaces an array in one step") {
-  const TemporaryFolder folder;
-  const std::string path = folder / "a.zarr";
-  const Raster raster = made_raster(64, 64);
-  WriteZarrRasterOptions options;
-  options.chunk_height = options.chunk_width = 16;
-  const auto fails_at = [](std::uint64_t at) {
-    RunOptions run;
-    run.before_body = [at](const std::string& node, std::uint64_t ticket) {
-      if (node == "store" && ticket == at) throw Error("write", "a chunk", "planted");
-    };
-    return run;
-  };
-  for (const bool has_shards : {false, true}) {
-    if (has_shards) options.shard_height = options.shard_width = 32;
-    CHECK_THROWS_AS(write_zarr_raster(source_of(raster, 64, 64), path, options, fails_at(2)), Error);
-    CHECK(folder.names().empty());
-  }
-  write_zarr_raster(source_of(raster, 64, 64), path, options);
-  CHECK(folder.names() == std::vector<std::string>{"a.zarr"});
-  CHECK(read_back(open_zarr_raster(path)) == raster.pixels);
-  CHECK(contains(
-      reason_of([&] { write_zarr_raster(source_of(raster, 64, 64), path, options); }, ErrorKind::usage),
-      "it exists already"));
-
-  // Smaller, so that objects of the old one would be left over.
-  const Raster other = made_raster(20, 30, SampleType::float32);
-  options.overwrite = true;
-  CHECK_THROWS_AS(write_zarr_raster(source_of(other, 9, 9), path, options, fails_at(0)), Error);
-  CHECK(read_back(open_zarr_raster(path)) == raster.pixels);
-  const FolderStore before(path);  // a reader that has it open
-  write_zarr_raster(source_of(other, 64, 64), path, options);
-  CHECK(folder.names() == std::vector<std::string>{"a.zarr"});
-  CHECK(read_back(open_zarr_raster(path)) == other.pixels);
-  CHECK_FALSE(before.size("zarr.json").has_value());  // not those of the new one
-  CHECK(objects_of(FolderStore(path)).size() == 2);   // one shard
-}
-
-TEST_CASE("an array in a store gets the groups above it, and leaves its neighbours alone") {
-  const TemporaryFolder folder;
-  const Raster raster = made_raster(10, 12), other = made_raster(5, 6);
-  write_zarr_raster(source_of(raster, 64, 64), folder / "a.zarr/x/one");
-  write_zarr_raster(source_of(other, 64, 64), folder / "a.zarr/x/two");
-  CHECK(read_back(open_zarr_raster(folder / "a.zarr/x/one")) == raster.pixels);
-  CHECK(read_back(open_zarr_raster(folder / "a.zarr/x/two")) == other.pixels);
-  CHECK(std::filesystem::exists(folder / "a.zarr/zarr.json"));
-  CHECK(std::filesystem::exists(folder / "a.zarr/x/zarr.json"));
-  CHECK(contains(reason_of([&] { open_zarr_raster(folder / "a.zarr/x"); }, ErrorKind::usage),
-                 "it is a group, say which array: one, two"));
-}
-
-TEST_CASE("what is left of a writer that was killed is removed by the next one, and a living one's is not") {
-  const TemporaryFolder folder;
-  const std::string dead = folder / ".a.zarr.weir-0123456789abcdef.tmp";
-  const std::string living = folder / ".a.zarr.weir-fedcba9876543210.tmp";
-  for (const std::string& path : {dead, living}) {
-    std::filesystem::create_directory(path);
-    std::ofstream(path + "/zarr.json") << "{}";
-  }
-  const int held = ::open(living.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  REQUIRE(::flock(held, LOCK_EX) == 0);
-  const Raster raster = made_raster(10, 12);
-  write_zarr_raster(source_of(raster, 64, 64), folder / "a.zarr");
-  CHECK(folder.names() == std::vector<std::string>{".a.zarr.weir-fedcba9876543210.tmp", "a.zarr"});
-  ::close(held);
-}
-
-TEST_CASE("a folder that is no Zarr is not replaced") {
-  const TemporaryFolder folder;
-  std::filesystem::create_directory(folder / "home");
-  std::ofstream(folder / "home/letter.txt") << "dear";
-  const Raster raster = made_raster(10, 12);
-  WriteZarrRasterOptions options;
-  options.overwrite = true;
-  CHECK(contains(reason_of([&] { write_zarr_raster(source_of(raster, 64, 64), folder / "home", options); },
-                           ErrorKind::usage),
-                 "neither an array nor a group"));
-  CHECK(std::filesystem::exists(folder / "home/letter.txt"));
-}
-
-TEST_CASE("in a store, too, nothing is removed that is not of an array, nor anything without being asked") {
-  const Raster raster = made_raster(10, 12);
-  WriteZarrRasterOptions options;
-  const auto put = [](const Store& store, const std::string& key) {
-    store.put(key, std::as_bytes(std::span("dear", 4)));
-  };
-  const auto refusal = [&](const std::shared_ptr<const Store>& store, const std::string& path,
-                           bool overwrite) {
-    options.overwrite = overwrite;
-    return reason_of([&] { ZarrRasterWrite(source_of(raster, 64, 64), store, path, options).run(); },
-                     ErrorKind::usage);
-  };
-  const auto store = std::make_shared<MemoryStore>();
-  put(*store, "letters/to/me.txt");
-  options.overwrite = true;
-  ZarrRasterWrite(source_of(raster, 64, 64), store, "dem", options).run();
-  const Objects before = objects_of(*store);
-  for (const bool overwrite : {false, true}) {
-    CHECK(contains(refusal(store, "letters", overwrite), "letters/to/me.txt is there"));
-    CHECK(contains(refusal(store, "", overwrite), overwrite ? "letters/to/me.txt is there" : "dem/c/0/0"));
-  }
-  CHECK(contains(refusal(store, "dem", false), "it exists already"));
-  put(*store, "dem/letter.txt");
-  CHECK(contains(refusal(store, "dem", true), "dem/letter.txt is there"));
-  store->erase("dem/letter.txt");
-  CHECK(objects_of(*store) == before);
-
-  // What a writer left that did not come to its end.
-  for (const char* key : {"half/c/0/0", "half/c/0/1", "half/0.1", "half/.zattrs", "half/level/c"})
-    put(*store, key);
-  CHECK(contains(refusal(store, "half", false), "of an array that was not finished"));
-  options.overwrite = true;
-  ZarrRasterWrite(source_of(raster, 64, 64), store, "half", options).run();
-  CHECK(!store->size("half/c/0/1"));
-  CHECK(!store->size("half/level/c"));
-  for (const char* key : {"names/007", "names/7", "names/2024/07", "names/1.", "names/c.x"}) {
-    put(*store, key);
-    CHECK(contains(refusal(store, "names", true), fmt::format("{} is there", key)));
-    store->erase(key);
-  }
-}
-
-TEST_CASE("places that no array is written to are refused, and no folder of their name is made") {
-  const TemporaryFolder folder;
-  for (const std::string& path :
-       {"file://" + (folder / "a.zarr"), std::string("az://box/a.zarr"), std::string("ftp://box/a.zarr/x")})
-    CHECK_MESSAGE(
-        contains(reason_of([&] { zarr_output(path, 3, false); }, ErrorKind::usage), "are not known"), path);
-  CHECK(contains(reason_of([&] { zarr_output(folder / "a.zarr.zip", 3, false); }, ErrorKind::usage),
-                 "zip files"));
-  CHECK(folder.names().empty());
-}
-
-TEST_CASE("whether an output's place is read as well is told by the paths") {
-  CHECK(would_erase("s3://box/a.zarr", "s3://box/a.zarr"));
-  CHECK(would_erase("s3://box/a.zarr", "s3://box/a.zarr/dem/"));
-  CHECK(would_erase("s3://box/a.zarr/", "s3://box/a.zarr"));
-  CHECK_FALSE(would_erase("s3://box/a.zarr/dem", "s3://box/a.zarr"));
-  CHECK_FALSE(would_erase("s3://box/a.zarr", "s3://box/a.zarr2"));
-  CHECK_FALSE(would_erase("s3://box/a.zarr", "s3://bow/a.zarr"));
-  CHECK_FALSE(would_erase("a.zarr", "a.zarr"));
 }
 
 TEST_CASE("the one raster of a group is found beside arrays that are not read") {

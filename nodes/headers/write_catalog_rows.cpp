@@ -7,21 +7,11 @@
 #include "framework/error.hpp"
 
 namespace weir {
-namespace {
-
-/// By whatever names: links, dots, slashes.
-bool is_same_folder(const std::string& one, const std::string& other, FileSystem& files) {
-  struct stat first = {}, second = {};
-  return files.stat(one.c_str(), &first) == 0 && files.stat(other.c_str(), &second) == 0 &&
-         first.st_dev == second.st_dev && first.st_ino == second.st_ino;
-}
-
-}  // namespace
 
 WriteCatalogRows::WriteCatalogRows(CatalogFolder folder, std::shared_ptr<CatalogListing> listing)
     : folder_(std::move(folder)), listing_(std::move(listing)), counts_(std::make_shared<Counts>()) {
   const auto refuse = [&](const std::string& read) {
-    if (!read.empty() && is_same_folder(folder_.path, read, *folder_.files))
+    if (!read.empty() && canonical_path(folder_.path) == canonical_path(read))
       throw Error::usage("write", folder_.path,
                          "it is the earlier catalog that is read: the new one needs a folder of its own");
   };

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "framework/context.hpp"
 #include "framework/traffic.hpp"
@@ -17,6 +18,14 @@ namespace weir {
 struct RemoteReading {
   Traffic* traffic = nullptr;          ///< counts what it costs; lives as long as the source
   std::uint64_t planned_requests = 0;  ///< for all chunks, each read once, where nothing fails
+};
+
+class Store;
+
+/// The node at a path of a store.
+struct StoredPlace {
+  const Store* store = nullptr;  ///< not owned: its source's
+  std::string path = {};
 };
 
 /// Gives a raster chunk by chunk. Const and thread-safe throughout: the pipelines call fetch and decode for many
@@ -46,6 +55,10 @@ class ChunkSource {
   virtual std::uint64_t local_bytes() const { return 0; }
   /// Bytes that the source itself keeps as long as it lives (offset arrays, indexes).
   virtual std::uint64_t standing_bytes() const { return 0; }
+
+  /// Where it lies in a store of objects, which another node may write to in place; no store: in none. A source that reads another
+  /// one passes on what that says.
+  virtual StoredPlace place() const { return {}; }
 
   /// Nothing where reading costs no requests. A source that reads another one passes on what that says.
   virtual std::optional<RemoteReading> remote() const { return std::nullopt; }

@@ -45,6 +45,7 @@ class ConvertSource : public ChunkSource {
   std::uint64_t excess_bytes() const override;
   std::uint64_t local_bytes() const override { return whole_->local_bytes(); }
   std::uint64_t standing_bytes() const override { return whole_->standing_bytes(); }
+  StoredPlace place() const override { return whole_->place(); }
   std::optional<RemoteReading> remote() const override { return whole_->remote(); }
   std::unique_ptr<Local> make_local(const Scratch& scratch) const override {
     return whole_->make_local(scratch);

@@ -10,6 +10,7 @@
 
 #include "framework/bytes.hpp"
 #include "framework/error.hpp"
+#include "framework/file.hpp"
 #include "framework/recording.hpp"
 #include "nodes/raster/band_axis.hpp"
 
@@ -52,8 +53,24 @@ std::size_t RasterFlow::add_source(const StreamInput& input, std::string spool) 
   return sources_.size() - 1;
 }
 
-void RasterFlow::add_output(const std::string& path) {
-  if (output_.empty()) output_ = path;
+void RasterFlow::add_output(const std::string& path, const std::string& beside) {
+  const std::string name = beside.empty() ? path : canonical_path(path);
+  const auto lies_in = [](const std::string& inner, const std::string& outer) {
+    return inner.starts_with(outer) && (inner.size() == outer.size() || inner[outer.size()] == '/');
+  };
+  for (const std::string& other : outputs_)
+    if (lies_in(name, other) || lies_in(other, name))
+      throw Error::usage("write", path,
+                         fmt::format("another node writes {}", name == other ? "it as well" : other));
+  outputs_.push_back(name);
+  if (beside_.empty()) beside_ = beside;
+}
+
+std::vector<StoredPlace> RasterFlow::places() const {
+  std::vector<StoredPlace> places;
+  for (const Source& source : sources_)
+    if (source.input.place.store != nullptr) places.push_back(source.input.place);
+  return places;
 }
 
 std::size_t RasterFlow::add_cut(const TileLayout& tiles, std::uint64_t pixel_bytes) {
@@ -116,7 +133,7 @@ std::optional<Spool> RasterFlow::spool_of(std::size_t index) const {
   if (source.spool == "none" || source.bands->reads() == source.input.grid.count()) return {};
   namespace fs = std::filesystem;
   std::error_code ignored;  // then the working folder it is
-  fs::path path = output_.empty() ? fs::temp_directory_path(ignored) / "weir" : fs::path(output_);
+  fs::path path = beside_.empty() ? fs::temp_directory_path(ignored) / "weir" : fs::path(beside_);
   if (source.spool != "auto") path = fs::path(source.spool) / path.filename();
   return Spool{path.string() + (index == 0 ? ".spool" : fmt::format(".spool{}", index)), setup_->files};
 }

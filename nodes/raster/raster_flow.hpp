@@ -61,8 +61,12 @@ class RasterFlow {
   using Bytes = std::function<std::uint64_t()>;
   /// `spool`: "auto", "none" or a folder; see spool_parameter.
   std::size_t add_source(const StreamInput& input, std::string spool = "auto");
-  /// A file that the graph writes. Spools are made beside the first one.
-  void add_output(const std::string& path);
+  /// A file or a node of a store that the graph writes. Throws a usage Error where another one has that place, or lies in it. `beside`:
+  /// where files of the run may lie, empty for stores that are no folders; spools are made beside the first one.
+  void add_output(const std::string& path, const std::string& beside);
+  void add_output(const std::string& path) { add_output(path, path); }
+  /// Of the sources that are known so far.
+  std::vector<StoredPlace> places() const;
   /// The same cut for the same tiles, whichever source they are of: so the items of two rasters can be
   /// joined.
   std::size_t add_cut(const TileLayout& tiles, std::uint64_t pixel_bytes);
@@ -119,7 +123,8 @@ class RasterFlow {
   std::vector<PyramidRequest> pyramid_requests_;
   std::vector<std::shared_ptr<const PyramidPlan>> pyramids_;  ///< as many, once planned
   std::vector<Bytes> standing_;
-  std::string output_;  ///< empty: none was told
+  std::vector<std::string> outputs_;
+  std::string beside_;  ///< empty: none was told
   bool is_planned_ = false;
 };
 

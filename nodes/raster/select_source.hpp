@@ -40,6 +40,7 @@ class SelectSource : public ChunkSource {
   std::uint64_t excess_bytes() const override { return excess_bytes_; }
   std::uint64_t local_bytes() const override { return whole_->local_bytes(); }
   std::uint64_t standing_bytes() const override { return whole_->standing_bytes(); }
+  StoredPlace place() const override { return whole_->place(); }
   std::optional<RemoteReading> remote() const override { return whole_->remote(); }
   std::unique_ptr<Local> make_local(const Scratch& scratch) const override {
     return whole_->make_local(scratch);

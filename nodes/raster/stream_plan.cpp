@@ -12,8 +12,8 @@
 namespace weir {
 
 StreamInput input_of(const ChunkSource& source) {
-  return {source.info(),        source.grid(),         source.fetch_bytes(),    source.standing_bytes(),
-          source.local_bytes(), source.excess_bytes(), requests_at_once(source)};
+  return {source.info(),        source.grid(),         source.fetch_bytes(),     source.standing_bytes(),
+          source.local_bytes(), source.excess_bytes(), requests_at_once(source), source.place()};
 }
 
 std::uint64_t StreamPlan::reads() const {

@@ -24,6 +24,7 @@ struct StreamInput {
   /// Charge of what a block may hold beyond its own pixels, as long as a band holds it: ChunkSource::excess_bytes.
   std::uint64_t excess_bytes = 0;
   unsigned requests_at_once = 0;  ///< over a network, that should be in flight: as many units more
+  StoredPlace place = {};         ///< ChunkSource::place
 };
 StreamInput input_of(const ChunkSource& source);
 

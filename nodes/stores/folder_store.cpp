@@ -132,12 +132,25 @@ FolderStore::Open FolderStore::open(std::string_view action, std::string_view ke
   return {files_, fd};
 }
 
+/// For an object that is absent: a folder that was replaced or removed since it was opened has lost its objects, or is losing them.
+void FolderStore::require_folder(std::string_view action, std::string_view key) const {
+  struct stat open = {}, named = {};
+  if (files_.fstat(fd_, &open) != 0) return;
+  const bool is_named = files_.stat(folder_.c_str(), &named) == 0;
+  if (is_named && (named.st_dev != open.st_dev || named.st_ino != open.st_ino))
+    throw failure(action, key, "the folder was replaced by another one while it was open");
+  if (open.st_nlink == 0) throw failure(action, key, "the folder was removed while it was open");
+}
+
 /// Nothing where there is none; a folder is none.
 FolderStore::Open FolderStore::open_object(std::string_view action, std::string_view key, int flags) const {
   // O_NONBLOCK is for what is no object: a fifo is refused instead of waited for.
   Open file(files_, try_open(key, flags | O_NONBLOCK | O_NOCTTY));
   if (!file && !means_absent(errno) && errno != EISDIR) throw system_failure(action, key, errno);
-  if (!file) return file;
+  if (!file) {
+    require_folder(action, key);
+    return file;
+  }
   struct stat status = {};
   if (files_.fstat(file.fd(), &status) != 0) throw system_failure(action, key, errno);
   if (S_ISDIR(status.st_mode)) return {files_, -1};

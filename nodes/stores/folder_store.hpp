@@ -19,6 +19,7 @@ struct FolderStoreOptions {
 };
 
 /// Objects as files in a local folder; "a/b" is the file b in its folder a. Folders are made when an object needs them, and stay.
+/// A folder that was replaced or removed while it was open is an Error where an object is not found in it, and not an absent object.
 /// Symbolic links inside are followed as long as they stay inside; one that leads out is an Error. Objects are written as
 /// AtomicFile does. Beside them lie, for as long as they are needed, names that list() does not show:
 ///
@@ -68,6 +69,7 @@ class FolderStore : public Store {
   std::string path(std::string_view key) const;
   int try_open(std::string_view key, int flags, mode_t mode = 0) const;
   Open open(std::string_view action, std::string_view key, int flags) const;
+  void require_folder(std::string_view action, std::string_view key) const;
   Open open_object(std::string_view action, std::string_view key, int flags) const;
   void read(std::string_view key, const Open& file, std::uint64_t offset, std::span<std::byte> out) const;
   void prepare_folder(const std::string& folder, std::string_view key) const;

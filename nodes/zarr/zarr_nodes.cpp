@@ -49,7 +49,7 @@ class WriteInstance : public NodeInstance {
     if (in->is_strips && in->tiles.height % in->tiles.tile_height != 0)
       throw Error::usage("write", output_->name(), "chunks are all of one size: cut tiles, not strips");
     cut_ = in->cut;
-    if (!output_->beside().empty()) flow_.add_output(output_->beside());
+    flow_.add_output(output_->name(), output_->beside());
     if (levels_) {
       levels_->describe(*in);
       return nullptr;
@@ -64,6 +64,7 @@ class WriteInstance : public NodeInstance {
   }
 
   AnyOutput add_to(Graph& graph, std::span<const AnyOutput> inputs) override {
+    for (const StoredPlace& place : flow_.places()) refuse_to_remove(*output_, place);
     if (levels_) {
       levels_->add_to(graph, inputs.front().as<TileRun>());
       return {};

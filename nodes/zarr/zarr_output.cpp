@@ -109,6 +109,7 @@ class FolderOutput : public ZarrOutput {
 
   const std::string& name() const override { return target_; }
   std::string beside() const override { return place_.store; }
+  bool removes(const StoredPlace&) const override { return false; }
   const Store& store() const override { return *store_; }
   const std::string& path() const override { return path_; }
   std::uint64_t writer_bytes() const override { return 1024; }  // of strings; files are written as they come
@@ -259,6 +260,16 @@ class StoreOutput : public ZarrOutput {
       for (const std::string& key : keys) store_->erase(key);
     } while (keys.size() == at_once);
   }
+  /// By its name another store may be the same, but for those in memory.
+  bool removes(const StoredPlace& read) const override {
+    const auto inside = [](const std::string& store, const std::string& path) {
+      return path.empty() ? store + "/" : fmt::format("{}/{}/", store, path);
+    };
+    if (read.store == nullptr) return false;
+    if (read.store == store_.get()) return inside("", read.path).starts_with(inside("", path_));
+    if (read.store->is_in_memory()) return false;
+    return inside(read.store->name(), read.path).starts_with(inside(store_->name(), path_));
+  }
   void commit() override {}
 
  private:
@@ -302,15 +313,9 @@ std::unique_ptr<ZarrOutput> store_output(std::shared_ptr<const Store> store, std
   return std::make_unique<StoreOutput>(std::move(store), std::move(path), overwrite);
 }
 
-bool would_erase(const std::string& output, const std::string& input) {
-  const auto inside = [](const std::string& path) {
-    std::string whole = path;
-    while (whole.ends_with('/')) whole.pop_back();
-    return whole + "/";
-  };
-  // A local folder is written beside the one that is there.
-  if (!output.starts_with("s3://") && !output.starts_with("gs://")) return false;
-  return inside(input).starts_with(inside(output));
+void refuse_to_remove(const ZarrOutput& output, const StoredPlace& read) {
+  if (output.removes(read))
+    throw Error::usage("write", output.name(), "it is read, too, and would be removed first");
 }
 
 std::unique_ptr<ZarrOutput> zarr_output(const std::string& path, int format, bool overwrite,

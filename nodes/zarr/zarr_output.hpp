@@ -4,6 +4,7 @@
 #include <string>
 
 #include "framework/file.hpp"
+#include "nodes/raster/chunk_source.hpp"
 #include "nodes/stores/store.hpp"
 
 namespace weir {
@@ -25,6 +26,8 @@ class ZarrOutput {
   /// Bytes that writing takes for each object that is being written, and in all.
   virtual std::uint64_t writer_bytes() const = 0;
   virtual std::uint64_t standing_bytes() const = 0;
+  /// Whether open() removes what is read from there: what lies in this place, where that is written as it is and not beside it.
+  virtual bool removes(const StoredPlace& read) const = 0;
   /// All is written, the metadata last. The node is there, durable, when this returns.
   virtual void commit() = 0;
 };
@@ -42,9 +45,8 @@ std::unique_ptr<ZarrOutput> folder_output(const std::string& path, int format, b
 std::unique_ptr<ZarrOutput> store_output(std::shared_ptr<const Store> store, std::string path,
                                          bool overwrite);
 
-/// Whether opening zarr_output(output) removes what is read from `input`, both paths as the user gives them: a store that is no local
-/// folder is written in place.
-bool would_erase(const std::string& output, const std::string& input);
+/// Throws a usage Error where opening the output removes what is read from there, for graphs that read and write.
+void refuse_to_remove(const ZarrOutput& output, const StoredPlace& read);
 
 /// What a path names (zarr_place): a local folder, or a node in the store that open_store opens. Throws a usage Error where such a store is
 /// not written to.

@@ -50,6 +50,7 @@ class ZarrSource : public ChunkSource {
   std::uint64_t fetch_bytes() const override;
   std::uint64_t local_bytes() const override;
   std::uint64_t standing_bytes() const override;
+  StoredPlace place() const override { return {&array_->store(), array_->path()}; }
   std::optional<RemoteReading> remote() const override;
   std::unique_ptr<Local> make_local(const Scratch& scratch) const override;
 

@@ -44,7 +44,7 @@ ZarrStream::ZarrStream(Graph& graph, const StreamInput& input, std::shared_ptr<Z
     : graph_(graph), stream_(tile_stream(graph, input, options)) {
   const TilesEdge& edge = stream_.tiles();
   RasterFlow& flow = stream_.flow();
-  if (const std::string beside = output->beside(); !beside.empty()) flow.add_output(beside);
+  flow.add_output(output->name(), output->beside());
   if (options.pyramid) {
     levels_.emplace("", std::move(output), options, *options.pyramid, stream_.setup());
     levels_->describe(edge);

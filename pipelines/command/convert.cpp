@@ -231,10 +231,17 @@ Action add_convert(CLI::App& app, bool explain) {
       const std::optional<OverviewOptions> pyramid = options->cog.pyramid();
       // The levels of a pyramid have all samples of a pixel in a chunk.
       const bool interleaved = options->interleave == "pixel" || (options->interleave == "auto" && pyramid);
-      zarr = {options->input.path,     options->output, options->compress,
-              options->tile,           interleaved,     write_as,
-              options->zarr,           pyramid,         options->cog.overviews,
-              options->cog.resampling, explain,         options->dot};
+      zarr = {options->output,
+              options->compress,
+              options->tile,
+              interleaved,
+              write_as,
+              options->zarr,
+              pyramid,
+              options->cog.overviews,
+              options->cog.resampling,
+              explain,
+              options->dot};
     }
     if (options->print_graph && to_zarr) {
       const Size chunk = chunk_of(options->input.open()->info(), zarr);
@@ -249,7 +256,8 @@ Action add_convert(CLI::App& app, bool explain) {
       return;
     }
     RunFiles files(options->common, options->output,
-                   fmt::format("weir convert {} {}", shown_path(options->input.path), options->output));
+                   fmt::format("weir convert {} {}", shown_path(options->input.path), options->output),
+                   options->input.path);
     write_as.graph.recording = files.recording();
     zarr.common.graph.recording = files.recording();
     const std::shared_ptr<const ChunkSource> source = options->input.open();

@@ -96,7 +96,8 @@ void write_headers(const HeadersOptions& options, bool explain, const std::stop_
     fmt::print("{}", CatalogWrite(options.folder, write).explain());
     return;
   }
-  RunFiles files(common, options.folder, fmt::format("weir headers {} {}", options.config, options.folder));
+  RunFiles files(common, options.folder, fmt::format("weir headers {} {}", options.config, options.folder),
+                 options.config);
   write.graph.recording = files.recording();
   CatalogWrite catalog(options.folder, write);
   RunOptions run;

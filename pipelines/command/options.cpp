@@ -273,12 +273,6 @@ Size parse_size(const std::string& option, const std::string& text) {
 
 namespace {
 
-bool is_same(const std::string& a, const std::string& b) {
-  std::error_code ignored;  // a name that cannot be made canonical is an error of the file it names
-  return a == b ||
-         std::filesystem::weakly_canonical(a, ignored) == std::filesystem::weakly_canonical(b, ignored);
-}
-
 void write_whole(AtomicFile& file, const std::string& text) {
   file.write_at(0, std::as_bytes(std::span(text)));
   file.commit();
@@ -293,12 +287,17 @@ std::uint64_t recording_bytes(const GraphOptions& limits) {
 
 }  // namespace
 
-RunFiles::RunFiles(const CommonOptions& options, const std::string& output, std::string title)
+RunFiles::RunFiles(const CommonOptions& options, const std::string& output, std::string title,
+                   const std::string& input)
     : title_(std::move(title)) {
-  for (const std::string& path : {options.report, options.trace})
-    if (!path.empty() && is_same(path, output))
+  for (const std::string& path : {options.report, options.trace}) {
+    if (path.empty()) continue;
+    if (!output.empty() && canonical_path(path) == canonical_path(output))
       throw Error::usage("write", path, "it is the output, and cannot be the report as well");
-  if (!options.report.empty() && is_same(options.report, options.trace))
+    if (!input.empty() && canonical_path(path) == canonical_path(input))
+      throw Error::usage("write", path, "it is the input, and cannot be the report as well");
+  }
+  if (!options.report.empty() && canonical_path(options.report) == canonical_path(options.trace))
     throw Error::usage("write", options.report, "it is the report, and cannot be the trace as well");
   is_page_ = options.report.ends_with(".html");
   if (!options.report.empty() && !is_page_ && !options.report.ends_with(".json"))

@@ -67,8 +67,10 @@ Size parse_size(const std::string& option, const std::string& text);
 /// run, so that a file that cannot be written is refused before the work. A run that fails has them, too.
 class RunFiles {
  public:
-  /// `output` is what the run writes, `title` what ran.
-  RunFiles(const CommonOptions& options, const std::string& output, std::string title);
+  /// `output` is what the run writes, `title` what ran, `input` a file that it reads; neither the report nor the trace may be one of
+  /// the two.
+  RunFiles(const CommonOptions& options, const std::string& output, std::string title,
+           const std::string& input = "");
   /// For GraphOptions::recording; nullptr where nothing needs one. Owned by this object.
   RunRecording* recording() const { return recording_.get(); }
   /// For RunOptions::on_failure: writes what there is of the run. This object outlives the run.

@@ -54,7 +54,8 @@ Action add_read(CLI::App& app) {
     run.stop = stop;
     run.progress = progress_printer(options->common.progress_style(), stderr);
     RunFiles files(options->common, options->output,
-                   fmt::format("weir read {} --output {}", shown_path(options->input.path), options->output));
+                   fmt::format("weir read {} --output {}", shown_path(options->input.path), options->output),
+                   options->input.path);
     write.graph.recording = files.recording();
     const std::shared_ptr<const ChunkSource> source = options->input.open();
     run.on_failure =

@@ -60,7 +60,7 @@ Action add_run(CLI::App& app, bool explain) {
       fmt::print("{}", options->dot ? graph.dot() : graph.explain());
       return;
     }
-    RunFiles files(common, "", fmt::format("weir run {}", options->path));
+    RunFiles files(common, "", fmt::format("weir run {}", options->path), options->path);
     GraphOptions limits = common.graph();
     limits.recording = files.recording();
     GraphRun graph(file, registry, {.limits = limits, .overwrite = common.overwrite});

@@ -6,7 +6,6 @@
 
 #include "framework/error.hpp"
 #ifdef WEIR_WITH_ZARR
-#include "nodes/zarr/zarr_output.hpp"
 #include "pipelines/write_zarr_raster.hpp"
 #endif
 
@@ -67,8 +66,6 @@ Size chunk_of(const RasterInfo& info, const ZarrConversion& conversion) {
 
 ZarrConverted convert_to_zarr(std::shared_ptr<const ChunkSource> source, const ZarrConversion& conversion,
                               const RunOptions& run) {
-  if (would_erase(conversion.path, conversion.input))
-    throw Error::usage("write", conversion.path, "it is read, too, and would be removed first");
   const WriteZarrRasterOptions options = write_options(conversion);
   ZarrRasterWrite write(std::move(source), conversion.path, options);
   if (conversion.explain) {

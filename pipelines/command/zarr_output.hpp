@@ -25,7 +25,7 @@ struct ZarrFlags {
 
 /// What of convert's other options an array has as well; those that it has not are refused before.
 struct ZarrConversion {
-  std::string input, path, compress, tile;  ///< "auto": the default
+  std::string path, compress, tile;  ///< "auto": the default
   bool interleaved = false;
   WriteGeotiffOptions
       common;  ///< nodata, metadata, georeferencing, level, spool, pass_through, overwrite, graph, concurrency

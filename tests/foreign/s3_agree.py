@@ -19,6 +19,13 @@ assert s3.get_object(Bucket="box", Key="some pre+fix/zarr.json")["Body"].read() 
 assert "Uploads" not in s3.list_multipart_uploads(Bucket="box")
 assert s3.head_object(Bucket="box", Key="large")["ETag"].endswith('-3"')
 """
+GRAPH = """weir: 1
+nodes:
+  dem: {type: read_zarr, path: "s3://box/group.zarr/dem"}
+  bands: {type: assemble_bands, input: dem}
+  tiles: {type: cut_tiles, input: bands, tile: 256}
+  zarr: {type: write_zarr, input: tiles, path: "s3://box/group.zarr/dem"}
+"""
 
 
 def refusals(environment):
@@ -43,6 +50,14 @@ def refusals(environment):
         code, said = convert(source, target, *more)
         if code != 2 or reason not in said:
             problems.append(f"{source} to {target} {more}: {code} {said}")
+    made = convert("terrain:40x30:uint8", "s3://box/group.zarr/dem")
+    group = subprocess.run([checks.WEIR, "info", "s3://box/group.zarr/dem"], capture_output=True, text=True, env=environment)
+    graph = checks.SCRATCH / "onto_itself.yaml"
+    graph.write_text(GRAPH)
+    run = subprocess.run([checks.WEIR, "run", graph, "--overwrite", "--quiet"], capture_output=True, text=True, env=environment)
+    again = subprocess.run([checks.WEIR, "info", "s3://box/group.zarr/dem"], capture_output=True, text=True, env=environment)
+    if made[0] != 0 or run.returncode != 2 or "it is read, too" not in run.stderr or group.returncode != 0 or again.stdout != group.stdout:
+        problems.append(f"a graph: {made} {run.returncode} {run.stderr} {again.stderr}")
     return problems
 
 
