@@ -232,6 +232,20 @@ TEST_CASE("a terrain lies in EPSG:32633 with pixels of 10 m, and has nothing to 
   CHECK(source.block_bytes() == 30 * 40 * 4);
 }
 
+TEST_CASE("a terrain of samples that nothing computes with is refused") {
+  for (const SampleType type : all_sample_types) {
+    CAPTURE(name_of(type));
+    TerrainOptions options;
+    options.height = options.width = 9;
+    options.type = type;
+    if (is_arithmetic(type))
+      CHECK_NOTHROW((void)TerrainSource(options));
+    else
+      CHECK_THROWS_WITH_AS((void)TerrainSource(options), doctest::Contains("integers, float32 or float64"),
+                           Error);
+  }
+}
+
 TEST_CASE("a terrain of impossible size is refused") {
   CHECK_THROWS_AS(TerrainSource(options_for(0, 1, 1, 1)), Error);
   CHECK_THROWS_AS(TerrainSource(options_for(1, 0, 1, 1)), Error);

@@ -284,6 +284,9 @@ TerrainSource::TerrainSource(const TerrainOptions& options) : holes_(options.hol
   if (options.height > largest_extent || options.width > largest_extent)
     throw Error::usage("compute", fmt::format("a terrain of {} x {} pixels", options.height, options.width),
                        "an axis has at most 2^40 pixels");
+  if (!is_arithmetic(options.type))
+    throw Error::usage("compute", fmt::format("a terrain of {}", name_of(options.type)),
+                       "its samples are integers, float32 or float64");
   info_.height = options.height;
   info_.width = options.width;
   info_.type = options.type;

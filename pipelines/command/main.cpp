@@ -20,18 +20,23 @@ namespace {
 
 constexpr int failed = 1, wrong_usage = 2;
 
+/// There is nobody to tell where that cannot be written.
+void say(const std::string& line) {
+  static_cast<void>(std::fputs((line + "\n").c_str(), stderr));
+}
+
 /// One line; of a description with problems, one more for each, as compilers have them.
 void tell_error(const weir::Error& error) {
   const auto* all = dynamic_cast<const weir::ProblemError*>(&error);
   if (all == nullptr) {
-    fmt::print(stderr, "weir: {}\n", error.what());
+    say(fmt::format("weir: {}", error.what()));
     return;
   }
-  fmt::print(stderr, "weir: cannot {} {}: {} problem{}\n", error.action(), error.object(), all->count(),
-             all->count() == 1 ? "" : "s");
-  for (const weir::Problem& problem : all->problems()) fmt::print(stderr, "{}\n", to_text(problem));
+  say(fmt::format("weir: cannot {} {}: {} problem{}", error.action(), error.object(), all->count(),
+                  all->count() == 1 ? "" : "s"));
+  for (const weir::Problem& problem : all->problems()) say(to_text(problem));
   if (all->count() > all->problems().size())
-    fmt::print(stderr, "... and {} more\n", all->count() - all->problems().size());
+    say(fmt::format("... and {} more", all->count() - all->problems().size()));
 }
 
 int run_command(int argc, char** argv) {
@@ -91,7 +96,7 @@ int run_command(int argc, char** argv) {
   } catch (const CLI::Success& asked) {  // --help and --version
     return app.exit(asked);
   } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "weir: {}\n", error.what());
+    say(fmt::format("weir: {}", error.what()));
     return wrong_usage;
   } catch (const weir::Error& error) {
     tell_error(error);
@@ -105,7 +110,7 @@ int run_command(int argc, char** argv) {
     }
     return failed;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "weir: {}\n", error.what());
+    say(fmt::format("weir: {}", error.what()));
     return failed;
   }
 }
