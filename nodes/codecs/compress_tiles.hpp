@@ -63,8 +63,8 @@ struct TileEncoding {
   static CodecSpec mask_codec() { return resolved({CodecId::deflate}); }
 };
 
-/// Fills in the codec's defaults, see resolved(), and tells it what pieces it gets. Throws a usage Error where it cannot hold them: see check_pieces; and where it
-/// changes values and they are indices of a colour table.
+/// Fills in the codec's defaults, see resolved(), and tells it what pieces it gets. Throws a usage Error where it cannot hold
+/// them: see check_pieces; and where it changes values and they are indices of a colour table.
 void fit_codec(TileEncoding& encoding, const RasterInfo& info);
 
 /// Cuts each tile of a run out of its band, applies the predictor and encodes it: one task, so that the tile stays in

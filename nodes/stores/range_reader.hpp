@@ -19,8 +19,8 @@ struct RangeAnswer {
   std::string etag = {};                   ///< without quotation marks; empty: not known
   std::optional<std::int64_t> last_modified = {};  ///< milliseconds since 1970, UTC
   /// Why nothing was read, as a stable word; empty where something was, even if it is no byte: "not_found", "denied", "busy" (408, 429
-  /// and 5xx but 501 and 505, to the last try), "status" (others), "no_answer" (no connection, silence, broken off), "bad_answer" (what was not asked for),
-  /// "unreadable" (a file), "cancelled".
+  /// and 5xx but 501 and 505, to the last try), "status" (others), "no_answer" (no connection, silence, broken off), "bad_answer"
+  /// (what was not asked for), "unreadable" (a file), "cancelled".
   std::string code = {};
   std::string reason = {};                  ///< as of an Error
   std::optional<std::int64_t> status = {};  ///< of HTTP
