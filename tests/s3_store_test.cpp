@@ -3,7 +3,11 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
+#include <map>
+#include <set>
+#include <thread>
 
+#include "nodes/stores/range_reader.hpp"
 #include "tests/fake_s3.hpp"
 #include "tests/store_support.hpp"
 
@@ -29,17 +33,52 @@ TEST_CASE("requests are signed as Amazon's documentation signs its examples") {
                    "/test%24file.text",
                    {},
                    {{"date", "Fri, 24 May 2013 00:00:00 GMT"}, {"x-amz-storage-class", "REDUCED_REDUNDANCY"}},
-                   std::as_bytes(std::span(welcome))}) ==
+                   s3_body_hash(std::as_bytes(std::span(welcome)))}) ==
         "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd");
   CHECK(signature({"GET", host, "/", {{"lifecycle", ""}}, {}}) ==
         "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543");
   // In the wrong order, which curl 7.88 would sign as it is.
   CHECK(signature({"GET", host, "/", {{"prefix", "J"}, {"max-keys", "2"}}, {}}) ==
         "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7");
+  CHECK(s3_body_hash({}) == empty_body_hash);
   const std::vector<std::string> lines = sign_s3({"GET", host, "/"}, {"A", "B", "token"}, "here", now);
   CHECK(std::ranges::count(lines, "x-amz-security-token: token") == 1);
   CHECK(lines.back().find("x-amz-security-token") != std::string::npos);
   CHECK(s3_query_text({{"b", "x y/+"}, {"a b", "~"}}) == "a%20b=~&b=x%20y%2F%2B");
+}
+
+TEST_CASE("each try of a request to a bucket is signed when it is sent, however long it waited") {
+  FakeS3 s3;
+  s3.server.set_handler([](const SeenRequest& request) -> std::optional<MadeAnswer> {
+    if (request.path == "/box/queued") return std::nullopt;  // 404
+    return MadeAnswer{503, "", {"Retry-After: 1"}};
+  });
+  S3Options options = s3.options();
+  options.http.rate = 0.9;  // more than a second apart, which is what a signature's time counts in
+  const S3Store store("s3://box", options);
+  std::byte one[2];
+  const auto reader = store.range_reader(2);
+  for (std::byte& byte : one) reader->start("queued", 0, {&byte, 1}, [](RangeAnswer&&) {});
+  options.http.rate = 0;
+  options.http.retries = 1;
+  const S3Store busy("s3://box", options);
+  {  // side by side, as each waits a second
+    const std::jthread reads([&] { CHECK_THROWS_AS(static_cast<void>(busy.size("read")), Error); });
+    const std::jthread writes([&] { CHECK_THROWS_AS(busy.put("written", Bytes(10)), Error); });
+    CHECK_THROWS_AS(listed(busy, "listed"), Error);
+  }
+  while (s3.server.count() < 2 * 4) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  std::map<std::string, std::set<std::string>> times, signatures;
+  for (const SeenRequest& request : s3.server.seen()) {
+    times[request.path].insert(request.headers.at("x-amz-date"));
+    signatures[request.path].insert(request.headers.at("authorization"));
+  }
+  CHECK(times.size() == 4);
+  for (const auto& [path, all] : times) {
+    CAPTURE(path);
+    CHECK(all.size() == 2);
+    CHECK(signatures[path].size() == 2);
+  }
 }
 
 TEST_CASE("a bucket keeps what the interface of stores promises, written and then read") {

@@ -22,6 +22,9 @@ enum class HttpMethod { get, put, post, erase };
 struct HttpRequest {
   std::string url;
   std::vector<std::string> headers = {};  ///< beside our own: "If-Match: \"1a\""
+  /// More of them, made for each try when it is handed to libcurl, as a signature is good for minutes, and a request may wait longer
+  /// for its place or its next try. Called on the loop's thread: it must be quick; an Error is the request's failure.
+  std::function<std::vector<std::string>()> sign = {};
   /// The bytes that are wanted: as many as `out` has, from `first` on. The body lands there, while the request runs; the
   /// memory outlives it. Empty: the whole object.
   std::uint64_t first = 0;

@@ -160,9 +160,16 @@ void HttpClient::Loop::begin(std::unique_ptr<HttpTransfer> transfer) {
     idle_.pop_back();
   }
   if (of.easy == nullptr) return finish(std::move(transfer), "out of memory");
-  if (!of.set_up() || curl_multi_add_handle(multi_, of.easy) != CURLM_OK) {
+  std::string reason = "libcurl does not take the request";
+  bool is_taken = false;
+  try {
+    is_taken = of.set_up() && curl_multi_add_handle(multi_, of.easy) == CURLM_OK;
+  } catch (const Error& error) {
+    reason = error.reason();
+  }
+  if (!is_taken) {
     curl_easy_cleanup(std::exchange(of.easy, nullptr));
-    return finish(std::move(transfer), "libcurl does not take the request");
+    return finish(std::move(transfer), std::move(reason));
   }
   running_.push_back(std::move(transfer));
 }

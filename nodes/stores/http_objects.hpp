@@ -26,7 +26,7 @@ class HttpObjects {
   static constexpr std::uint64_t request_bytes = 8 << 20;
   /// How a store asks, and what it makes of an answer.
   struct Ways {
-    /// URL and headers (a signature) of a GET; each repetition of it is sent with the same.
+    /// URL and headers of a GET, with what signs its tries.
     std::function<HttpRequest(std::string_view key)> request;
     /// Of a status other than 200, 206, 412 and 416: true where it means that there is no such object; else the reason.
     std::function<bool(const HttpReply& reply, std::string& reason)> is_absent;

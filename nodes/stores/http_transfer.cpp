@@ -284,14 +284,15 @@ bool HttpTransfer::set_up() {
     set(CURLOPT_XFERINFOFUNCTION, &Callbacks::progress);
     set(CURLOPT_XFERINFODATA, static_cast<void*>(this));
   }
-  if (headers_ == nullptr) {
-    if (request.method == HttpMethod::put || request.method == HttpMethod::post) {
-      add_header("Content-Type:");  // curl would say that it is a form
-      add_header("Expect:");        // and wait for the server's leave, a round trip
-    }
-    add_header("Accept-Encoding: identity");
-    for (const std::string& line : request.headers) add_header(line.c_str());
+  curl_slist_free_all(std::exchange(headers_, nullptr));  // of the try before
+  if (request.method == HttpMethod::put || request.method == HttpMethod::post) {
+    add_header("Content-Type:");  // curl would say that it is a form
+    add_header("Expect:");        // and wait for the server's leave, a round trip
   }
+  add_header("Accept-Encoding: identity");
+  for (const std::string& line : request.headers) add_header(line.c_str());
+  if (request.sign)
+    for (const std::string& line : request.sign()) add_header(line.c_str());
   set(CURLOPT_HTTPHEADER, headers_);
   return is_set;
 }

@@ -27,7 +27,7 @@ class HttpTransfer {
 
   /// Forgets the attempt before; its traffic stays counted.
   void begin_attempt();
-  /// Tells `easy` what to ask for. False where libcurl does not take it.
+  /// Tells `easy` what to ask for. False where libcurl does not take it; throws what HttpRequest::sign does.
   bool set_up();
   /// What `easy` knows after an attempt: the reply's status, lengths and times; not_before as the server asks.
   void read_answer();

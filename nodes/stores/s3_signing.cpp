@@ -57,6 +57,10 @@ std::string hex(const Digest& digest) {
 
 }  // namespace
 
+std::string s3_body_hash(std::span<const std::byte> body) {
+  return hex(sha256(body));
+}
+
 std::string s3_query_text(S3Query query) {
   for (auto& [name, value] : query) {
     name = encode_url(name, false);
@@ -74,9 +78,8 @@ std::vector<std::string> sign_s3(const S3Request& request, const S3Keys& keys, s
   const std::string time =
       fmt::format("{:%Y%m%dT%H%M%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(now)));
   const std::string day = time.substr(0, 8);
-  const std::string body_hash = hex(sha256(request.body));
   std::map<std::string, std::string> headers = request.headers;
-  headers["x-amz-content-sha256"] = body_hash;
+  headers["x-amz-content-sha256"] = request.body_hash;
   headers["x-amz-date"] = time;
   if (!keys.session_token.empty()) headers["x-amz-security-token"] = keys.session_token;
   std::vector<std::string> lines;
@@ -90,7 +93,7 @@ std::vector<std::string> sign_s3(const S3Request& request, const S3Keys& keys, s
   }
   const std::string canonical =
       fmt::format("{}\n{}\n{}\n{}\n{}\n{}", request.method, request.path, s3_query_text(request.query),
-                  canonical_headers, signed_names, body_hash);
+                  canonical_headers, signed_names, request.body_hash);
   const std::string scope = fmt::format("{}/{}/s3/aws4_request", day, region);
   const std::string to_sign =
       fmt::format("AWS4-HMAC-SHA256\n{}\n{}\n{}", time, scope, hex(sha256(bytes_of(canonical))));

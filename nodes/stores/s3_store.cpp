@@ -160,7 +160,7 @@ std::string S3Store::object_name(std::string_view key) const {
   return fmt::format("{}{}", prefix_, key);
 }
 
-/// `object`: its name in the bucket; empty for the bucket itself.
+/// `object`: its name in the bucket; empty for the bucket itself. Ends before the store does.
 HttpRequest S3Store::request(HttpMethod method, std::string_view object, const S3Query& query,
                              std::span<const std::byte> body) const {
   const std::string path = base_ + encode_url(object, true), text = s3_query_text(query);
@@ -174,9 +174,11 @@ HttpRequest S3Store::request(HttpMethod method, std::string_view object, const S
     for (const auto& [name, value] : headers) made.headers.push_back(fmt::format("{}: {}", name, value));
     return made;
   }
-  const S3Request to_sign{name_of(method), host_, path, query, headers, body};
-  made.headers = sign_s3(to_sign, keys_, options_.region,
-                         std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+  made.sign = [this, method, path, query, headers,
+               hash = body.empty() ? std::string(empty_body_hash) : s3_body_hash(body)] {
+    return sign_s3({name_of(method), host_, path, query, headers, hash}, keys_, options_.region,
+                   std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+  };
   return made;
 }
 
