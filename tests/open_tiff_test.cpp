@@ -106,12 +106,15 @@ TEST_CASE("an overview has the place, nodata, colours and metadata of its image"
     static const TIFFFieldInfo fields[] = {
         {33550, -1, -1, TIFF_DOUBLE, FIELD_CUSTOM, 1, 1, const_cast<char*>("scale")},
         {33922, -1, -1, TIFF_DOUBLE, FIELD_CUSTOM, 1, 1, const_cast<char*>("tiepoints")},
-        {42113, -1, -1, TIFF_ASCII, FIELD_CUSTOM, 1, 0, const_cast<char*>("nodata")}};
-    TIFFMergeFieldInfo(tiff, fields, 3);
+        {42113, -1, -1, TIFF_ASCII, FIELD_CUSTOM, 1, 0, const_cast<char*>("nodata")},
+        {50844, -1, -1, TIFF_DOUBLE, FIELD_CUSTOM, 1, 1, const_cast<char*>("RPCs")}};
+    TIFFMergeFieldInfo(tiff, fields, 4);
     const double scale[] = {10, 20, 0}, tiepoint[] = {0, 0, 0, 500000, 4000000, 0};
     TIFFSetField(tiff, 33550, 3, scale);
     TIFFSetField(tiff, 33922, 6, tiepoint);
     TIFFSetField(tiff, 42113, "7");
+    static const std::vector<double> rpcs(92, 29.5);
+    TIFFSetField(tiff, 50844, 92, rpcs.data());
     TIFFSetField(tiff, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_PALETTE);
     static const std::vector<std::uint16_t> colours(256, 77);
     TIFFSetField(tiff, TIFFTAG_COLORMAP, colours.data(), colours.data(), colours.data());
@@ -133,6 +136,11 @@ TEST_CASE("an overview has the place, nodata, colours and metadata of its image"
   REQUIRE(small.tags.size() == whole.tags.size());
   CHECK(std::ranges::any_of(small.tags, [](const RawTag& tag) { return tag.id == 320; }));
   CHECK(std::ranges::any_of(small.tags, [](const RawTag& tag) { return tag.id == 305; }));
+  const auto rpcs = std::ranges::find(small.tags, 50844, &RawTag::id);
+  REQUIRE(rpcs != small.tags.end());
+  double line_off = 0;  // 29.5 from the first of 60 lines' centre is 30 from the edge, and 10 in 20 lines
+  std::memcpy(&line_off, &rpcs->bytes[2 * sizeof line_off], sizeof line_off);
+  CHECK(line_off == doctest::Approx(9.5));
 }
 
 TEST_CASE("overviews and masks in files beside the image are read") {

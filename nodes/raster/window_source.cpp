@@ -8,6 +8,7 @@
 #include "framework/error.hpp"
 #include "nodes/raster/geo_transform.hpp"
 #include "nodes/raster/metadata.hpp"
+#include "nodes/raster/rpc.hpp"
 
 namespace weir {
 namespace {
@@ -73,6 +74,7 @@ WindowSource::WindowSource(std::shared_ptr<const ChunkSource> whole, const Windo
   info_.height = window.height;
   info_.width = window.width;
   info_.georeferencing = shifted(info_.georeferencing, window.row, window.col);
+  shift_rpcs(info_, window.row, window.col);
   if (window != Window{0, 0, whole_->info().height, whole_->info().width})
     info_.metadata = without_statistics(std::move(info_.metadata));
   excess_bytes_ = whole_->excess_bytes();

@@ -7,6 +7,7 @@
 #include "framework/error.hpp"
 #include "nodes/raster/geo_transform.hpp"
 #include "nodes/raster/metadata.hpp"
+#include "nodes/raster/rpc.hpp"
 #include "nodes/stores/open_file.hpp"
 #include "nodes/tiff/limited_file.hpp"
 #include "nodes/tiff/masked_source.hpp"
@@ -41,6 +42,7 @@ TiffImage as_overview(TiffImage full, TiffImage overview, const TiffPlace& place
   RasterInfo info = std::move(full.info);
   info.georeferencing =
       scaled(info.georeferencing, info.height, info.width, overview.info.height, overview.info.width);
+  scale_rpcs(info, info.height, info.width, overview.info.height, overview.info.width);
   info.height = overview.info.height;
   info.width = overview.info.width;
   info.photometric = overview.info.photometric;
