@@ -217,6 +217,29 @@ TEST_CASE("a server that lets bytes drip holds no file for long, and a slow one 
   CHECK(slow.server.count() == 2);
 }
 
+TEST_CASE(
+    "a server that sends just enough not to be silent holds no header for long, and a long file is given "
+    "more time") {
+  HttpOptions http = quick();
+  http.timeout = 150ms;
+  http.retries = 1;
+  Served served({}, http);
+  served.serve("a.tif", picture(60'000));
+  served.server.set_fault([](const SeenRequest&) { return Fault{.piece = 1024, .pause = 75ms}; });
+  const auto begun = std::chrono::steady_clock::now();
+  const HeaderError error = served.error("a.tif");  // 16 KiB, which would come in 1.2 s
+  CHECK(std::chrono::steady_clock::now() - begun < 2s);
+  CHECK(error.code == "no_answer");
+  CHECK(error.tries == 2);
+
+  http.retries = 9;
+  Served slow({}, http);
+  slow.serve("long", made_bytes(400 << 10));
+  slow.server.set_fault([](const SeenRequest&) { return Fault{.piece = 20 << 10, .pause = 50ms}; });
+  Bytes all(400 << 10);
+  CHECK(slow.store.get("long", all) == all.size());
+}
+
 TEST_CASE("an HTML page with status 200 instead of a file is an error of that file") {
   Served served;
   served.server.set_handler([](const SeenRequest&) {

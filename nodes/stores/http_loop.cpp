@@ -196,23 +196,26 @@ void HttpClient::Loop::end_stalled() {
   const Clock::time_point now = Clock::now();
   std::vector<const HttpTransfer*> stalled;
   for (const std::unique_ptr<HttpTransfer>& transfer : running_)
-    if (now - transfer->last_heard >= options_.timeout) stalled.push_back(transfer.get());
+    if (now >= transfer->deadline()) stalled.push_back(transfer.get());
   for (const HttpTransfer* of : stalled) {
     std::unique_ptr<HttpTransfer> transfer = take_running(of);
     transfer->reply.traffic.requests += 1;
     transfer->note_sent();
     release_easy(*transfer);
-    const std::string what =
-        transfer->dripped == 0 ? "no byte came for" : fmt::format("only {} bytes came in", transfer->dripped);
-    repeat_or_fail(std::move(transfer),
-                   fmt::format("{} {:.3g} s", what, static_cast<double>(options_.timeout.count()) / 1e3));
+    const bool is_late = now >= transfer->whole_deadline();
+    const std::string what = is_late ? "the answer was not whole after"
+                             : transfer->dripped == 0
+                                 ? "no byte came for"
+                                 : fmt::format("only {} bytes came in", transfer->dripped);
+    const std::chrono::duration<double> time =
+        is_late ? now - transfer->begun : HttpTransfer::Clock::duration(options_.timeout);
+    repeat_or_fail(std::move(transfer), fmt::format("{} {:.3g} s", what, time.count()));
   }
 }
 
 int HttpClient::Loop::milliseconds_to_wait() const {
   Clock::time_point next = Clock::time_point::max();
-  for (const std::unique_ptr<HttpTransfer>& transfer : running_)
-    next = std::min(next, transfer->last_heard + options_.timeout);
+  for (const std::unique_ptr<HttpTransfer>& transfer : running_) next = std::min(next, transfer->deadline());
   if (running_.size() < places())
     for (const std::unique_ptr<HttpTransfer>& transfer : waiting_)
       next = std::min(next,

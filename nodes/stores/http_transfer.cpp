@@ -20,6 +20,10 @@ constexpr std::uint64_t unwanted_bytes = 64 << 10;
 /// Fewer in HttpOptions::timeout are as good as none.
 constexpr std::uint64_t audible_bytes = 1 << 10;
 
+/// Of an attempt as a whole, in HttpOptions::timeout: for anything, and how many bytes have one more.
+constexpr int fewest_timeouts = 4;
+constexpr std::uint64_t timeout_bytes = 64 << 10;
+
 /// Of an answer, and not of "100 Continue" and its like, of which there may be any number.
 bool is_status_line(std::string_view line) {
   if (!line.starts_with("HTTP/")) return false;
@@ -239,6 +243,15 @@ void HttpTransfer::begin_attempt() {
   fresh.traffic = reply.traffic;
   fresh.was_sent = reply.was_sent;
   reply = std::move(fresh);
+}
+
+HttpTransfer::Clock::time_point HttpTransfer::whole_deadline() const {
+  // An answer in text is a page of a listing, or what the server says of an error. The room is known once an answer has begun.
+  const std::uint64_t wanted =
+      std::max<std::uint64_t>(request.out.size(), room_.size()) + (takes_part_ ? request.first : 0);
+  const std::uint64_t bytes = wanted + request.body.size() + request.text_bytes;
+  return begun + options_.timeout * fewest_timeouts +
+         options_.timeout * static_cast<std::int64_t>(bytes / timeout_bytes);
 }
 
 bool HttpTransfer::set_up() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -50,6 +51,9 @@ class HttpTransfer {
   /// Of this attempt: the last sign of life, see HttpOptions::timeout, and the bytes since then, too few for one.
   Clock::time_point last_heard;
   std::uint64_t dripped = 0;
+  /// When this attempt has to end: too long without a sign of life, or as a whole.
+  Clock::time_point deadline() const { return std::min(last_heard + options_.timeout, whole_deadline()); }
+  Clock::time_point whole_deadline() const;
   void* easy = nullptr;  ///< CURL: of this attempt, while it runs
 
  private:
