@@ -166,9 +166,10 @@ TEST_CASE("a catalog of a server that is not there is not finished, and goes on 
   for (int i = 0; i < 200; ++i) keys += fmt::format("{}.tif\n", i);
   std::ofstream(folder / "keys.txt") << keys;
   const unsigned port = HttpServer().port();
-  const auto run = [&](const std::string& out, unsigned retries) {
+  const auto run = [&](const std::string& out, unsigned retries, std::chrono::milliseconds timeout = 30s) {
     HttpStoreOptions opening;
     opening.http = catalog_http();
+    opening.http.timeout = timeout;
     opening.http.retries = retries;
     opening.http.retry_pause = 20ms;
     opening.http.longest_pause = 100ms;
@@ -193,6 +194,25 @@ TEST_CASE("a catalog of a server that is not there is not finished, and goes on 
     HttpServer server(port);
     serve(server);
     const CatalogCounts counts = run(out, 2);
+    CHECK(counts.rows == 200);
+    CHECK(counts.errors == 0);
+  }
+  {  // One that falls silent in the middle.
+    const std::string half = folder / "half";
+    {
+      HttpServer server(port);
+      serve(server);
+      std::atomic<bool> is_over = false;
+      server.set_handler([&](const SeenRequest& request) -> std::optional<MadeAnswer> {
+        for (int i = 0; i < 500 && request.number >= 100 && !is_over; ++i) std::this_thread::sleep_for(10ms);
+        return std::nullopt;
+      });
+      CHECK(error_of([&] { run(half, 1, 100ms); }).kind() == ErrorKind::failed);
+      is_over = true;
+    }
+    HttpServer server(port);
+    serve(server);
+    const CatalogCounts counts = run(half, 2);
     CHECK(counts.rows == 200);
     CHECK(counts.errors == 0);
   }

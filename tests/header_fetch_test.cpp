@@ -221,13 +221,13 @@ TEST_CASE(
     "a server that sends just enough not to be silent holds no header for long, and a long file is given "
     "more time") {
   HttpOptions http = quick();
-  http.timeout = 150ms;
+  http.timeout = 100ms;
   http.retries = 1;
   Served served({}, http);
   served.serve("a.tif", picture(60'000));
-  served.server.set_fault([](const SeenRequest&) { return Fault{.piece = 1024, .pause = 75ms}; });
+  served.server.set_fault([](const SeenRequest&) { return Fault{.piece = 1024, .pause = 50ms}; });
   const auto begun = std::chrono::steady_clock::now();
-  const HeaderError error = served.error("a.tif");  // 16 KiB, which would come in 1.2 s
+  const HeaderError error = served.error("a.tif");  // 16 KiB, which would come in 0.8 s
   CHECK(std::chrono::steady_clock::now() - begun < 2s);
   CHECK(error.code == "no_answer");
   CHECK(error.tries == 2);
@@ -235,9 +235,80 @@ TEST_CASE(
   http.retries = 9;
   Served slow({}, http);
   slow.serve("long", made_bytes(400 << 10));
-  slow.server.set_fault([](const SeenRequest&) { return Fault{.piece = 20 << 10, .pause = 50ms}; });
+  slow.server.set_fault([](const SeenRequest&) { return Fault{.piece = 20 << 10, .pause = 35ms}; });
   Bytes all(400 << 10);
   CHECK(slow.store.get("long", all) == all.size());
+}
+
+TEST_CASE("a host that drops connections is given up within the time of one key, however many there are") {
+  // Once one connection waits to be taken, Linux drops what would be others.
+  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t bytes = sizeof address;
+  REQUIRE(::bind(listener, reinterpret_cast<sockaddr*>(&address), bytes) == 0);
+  REQUIRE(::listen(listener, 0) == 0);
+  REQUIRE(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &bytes) == 0);
+  const int first = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  REQUIRE(::connect(first, reinterpret_cast<const sockaddr*>(&address), bytes) == 0);
+
+  HttpOptions http = quick();
+  http.timeout = 150ms;
+  http.retry_time = 600ms;
+  http.awaits_server = true;
+  const HttpStore store(fmt::format("http://127.0.0.1:{}/d", ntohs(address.sin_port)), {.http = http});
+  const FetchHeaders fetch(store, {.in_flight = 1}, std::make_shared<FetchCounts>());
+  std::vector<std::string> keys;
+  for (int i = 0; i < 32; ++i) keys.push_back(fmt::format("{}.tif", i));
+  const auto begun = std::chrono::steady_clock::now();
+  const Error error = error_of([&] { rows_of_batch(fetch, batch_of(keys)); });
+  CHECK(std::chrono::steady_clock::now() - begun < 3s);  // a first try of each would take 5 s
+  CHECK(error.kind() == ErrorKind::failed);
+  CHECK_MESSAGE(std::string(error.what()).find("cannot reach " + store.name()) != std::string::npos,
+                error.what());
+  ::close(first);
+  ::close(listener);
+}
+
+TEST_CASE("a server that falls silent ends the run, and one that is silent about some files alone does not") {
+  HttpOptions http = quick();
+  http.timeout = 100ms;
+  http.retries = 2;
+  Served served({.in_flight = 4}, http);
+  std::vector<std::string> keys;
+  for (int i = 0; i < 32; ++i) {
+    keys.push_back(fmt::format("{}.tif", i));
+    served.serve(keys.back(), picture());
+  }
+  std::atomic<bool> is_over = false;
+  const auto be_silent = [&] {
+    for (int i = 0; i < 500 && !is_over; ++i) std::this_thread::sleep_for(10ms);
+    return MadeAnswer{500, ""};
+  };
+  served.server.set_handler([&](const SeenRequest& request) -> std::optional<MadeAnswer> {
+    if (request.path.ends_with("7.tif")) return be_silent();
+    return std::nullopt;
+  });
+  for (const std::vector<std::string>& wanted : {keys, {"7.tif", "17.tif"}}) {
+    const RowBatch made = served.rows(wanted);
+    CHECK(made.rows.size() == (wanted.size() == 32 ? 29 : 0));
+    REQUIRE(made.errors.size() == (wanted.size() == 32 ? 3 : 2));
+    for (const HeaderError& error : made.errors) {
+      CHECK(error.path.ends_with("7.tif"));
+      CHECK(error.code == "no_answer");
+      CHECK(error.tries == 3);
+    }
+  }
+  served.server.forget();
+  served.server.set_handler([&](const SeenRequest& request) -> std::optional<MadeAnswer> {
+    if (request.number >= 10) return be_silent();
+    return std::nullopt;
+  });
+  const Error error = error_of([&] { served.rows(keys); });
+  CHECK_MESSAGE(std::string(error.what()).find("it is silent, whatever is asked for: ") != std::string::npos,
+                error.what());
+  is_over = true;
 }
 
 TEST_CASE("an HTML page with status 200 instead of a file is an error of that file") {

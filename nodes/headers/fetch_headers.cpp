@@ -27,12 +27,15 @@ constexpr std::uint64_t reader_bytes = 1 << 20, alone_bytes = 3 << 20;
 constexpr unsigned most_rounds = 4096;
 /// How often a file is read that is another one in the middle of it.
 constexpr int tries_for_one_version = 3;
+/// Questions at once whether there is a server, of as many keys that had no answer.
+constexpr unsigned probes = 8;
 
 }  // namespace
 
 FetchHeaders::Shared::Shared(const Store& store, const FetchHeadersOptions& wanted)
     : options(wanted),
       reader(store.range_reader(std::min<unsigned>(wanted.in_flight, most_bodies * keys_of_unit))),
+      probe(store.range_reader(probes)),
       alone(wanted.alone) {
   for (std::size_t i = 0; i < guesses; ++i)
     guess.emplace_back(options.prefetch, std::max(options.prefetch, most_prefetch));
@@ -84,6 +87,7 @@ class FetchHeaders::Batch {
     unsigned rounds = 0;
     int versions = 0;
     bool is_alone = false, is_alone_now = false;
+    std::byte one{};  ///< of what is asked for to find out whether there is a server
   };
   struct Refusal {
     std::string_view code = {}, reason = {};
@@ -107,14 +111,14 @@ class FetchHeaders::Batch {
   }
   /// On the thread that stops the run. A reader that waits does all on the batch's own, which finds out at its next request.
   void cancel() {
-    std::vector<std::uint64_t> numbers;
+    std::vector<std::pair<RangeReader*, std::uint64_t>> numbers;
     {
       const std::lock_guard lock(mutex_);
       is_cancelled_ = true;
       numbers = numbers_;
     }
     if (shared_.reader->waits()) return;
-    for (const std::uint64_t number : numbers) shared_.reader->cancel(number);
+    for (const auto& [reader, number] : numbers) reader->cancel(number);
     start_waiting();
   }
 
@@ -191,25 +195,31 @@ class FetchHeaders::Batch {
     const std::string& path = keys_[i].object.path;
     node_.counts_->in_flight.fetch_add(pieces, std::memory_order_relaxed);
     std::vector<Piece> all = keys_[i].pieces;
-    for (std::size_t piece = 0; piece < pieces; ++piece) {
-      const std::uint64_t number = shared_.reader->start(
-          path, all[piece].offset, all[piece].memory,
-          [this, i, piece](RangeAnswer&& answer) { take_answer(i, piece, std::move(answer)); });
-      if (shared_.reader->waits()) continue;
-      bool is_late = false;
-      {
-        const std::lock_guard lock(mutex_);
-        numbers_.push_back(number);
-        is_late = is_cancelled_;
-      }
-      if (is_late) shared_.reader->cancel(number);
+    for (std::size_t piece = 0; piece < pieces; ++piece)
+      start_read(*shared_.reader, path, all[piece].offset, all[piece].memory,
+                 [this, i, piece](RangeAnswer&& answer) { take_answer(i, piece, std::move(answer)); });
+  }
+  void start_read(RangeReader& reader, const std::string& path, std::uint64_t offset,
+                  std::span<std::byte> memory, RangeReader::Done done) {
+    const std::uint64_t number = reader.start(path, offset, memory, std::move(done));
+    if (reader.waits()) return;
+    bool is_late = false;
+    {
+      const std::lock_guard lock(mutex_);
+      numbers_.emplace_back(&reader, number);
+      is_late = is_cancelled_;
     }
+    if (is_late) reader.cancel(number);
   }
 
   void take_answer(std::size_t i, std::size_t piece, RangeAnswer&& answer) noexcept {
     node_.counts_->in_flight.fetch_sub(1, std::memory_order_relaxed);
     if (answer.was_sent) shared_.is_reached = true;
     Key& key = keys_[i];
+    if (answer.status && shared_.answered.fetch_add(1) == 0) {
+      const std::lock_guard lock(shared_.mutex);
+      shared_.known = key.object.path;
+    }
     {
       const std::lock_guard lock(mutex_);
       key.pieces[piece].bytes = answer.bytes;
@@ -241,6 +251,7 @@ class FetchHeaders::Batch {
       if (failed.code == "cancelled") return finish_cancelled(i);
       if (failed.code == "no_answer" && !failed.was_sent && !shared_.is_reached)
         return give_up(i, failed.reason);
+      if (failed.code == "no_answer" && !failed.status) return look_for_server(i, failed.reason);
       if (failed.code == "changed" && ++key.versions < tries_for_one_version) return start_again(i);
       return fail(i, "fetch", failed.code, failed.reason);
     }
@@ -274,6 +285,27 @@ class FetchHeaders::Batch {
     if (wanted > largest_request)
       return fail(i, "fetch", "too_large", "its header is larger than is read at once");
     request({i, std::move(missing)});
+  }
+
+  /// A key had no answer at all: because of what it is, or because nobody answers any more?
+  void look_for_server(std::size_t i, const std::string& reason) {
+    std::string known;
+    {
+      const std::lock_guard lock(shared_.mutex);
+      known = shared_.known;
+    }
+    const auto take = [this, i, reason, before = shared_.answered.load()](RangeAnswer&& answer) {
+      begin(1);  // this call, as in take_answer()
+      if (answer.status) shared_.answered.fetch_add(1);
+      if (answer.code == "cancelled")
+        finish_cancelled(i);
+      else if (shared_.answered.load() > before)
+        fail(i, "fetch", "no_answer", reason);
+      else
+        give_up(i, "it is silent, whatever is asked for: " + reason);
+      close();
+    };
+    start_read(*shared_.probe, known, 0, {&keys_[i].one, 1}, take);
   }
 
   /// At the first answer of a key: how long the file is, and which version of it this is.
@@ -388,7 +420,7 @@ class FetchHeaders::Batch {
   std::condition_variable changed_;
   ByteArena arena_;
   std::deque<Request> waiting_;
-  std::vector<std::uint64_t> numbers_;
+  std::vector<std::pair<RangeReader*, std::uint64_t>> numbers_;
   std::size_t open_ = 0;  ///< keys, and callbacks that are inside
   bool is_cancelled_ = false, is_starting_ = false;
   std::string unreached_;  ///< why no server was found
@@ -428,8 +460,8 @@ std::uint64_t FetchHeaders::item_bytes() const {
 std::uint64_t FetchHeaders::standing_bytes() const {
   // A reader grows by what one call brings before it is found too large.
   const std::uint64_t readers = shared_->reader->waits() ? concurrency() : shared_->reader->threads();
-  return sizeof(Shared) + shared_->reader->standing_bytes() + readers * reader_bytes +
-         shared_->options.alone * alone_bytes;
+  return sizeof(Shared) + shared_->reader->standing_bytes() + shared_->probe->standing_bytes() +
+         readers * reader_bytes + shared_->options.alone * alone_bytes;
 }
 
 }  // namespace weir

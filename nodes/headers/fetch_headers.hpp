@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <semaphore>
 #include <string>
 
@@ -35,7 +36,9 @@ struct FetchCounts {
 /// arena of the unit; what does not fit waits for what is in it. Headers that grow beyond header_room are given up, and read from the
 /// start when the others are done, a few in the whole run at once. Nothing that a file or its server does is an Error of the
 /// run: it is one of the file. But a server that no request of the run has found yet, after all tries of one of them, is: its files would
-/// all be errors, and the catalog finished. I/O lane; waits for the whole batch.
+/// all be errors, and the catalog finished. So is one that has fallen silent: of a file that got no answer at all in all its tries, another
+/// one is asked for, as often, which was answered before; the silence of both ends the run, after twice the time that is allowed for one
+/// file, however many there are. I/O lane; waits for the whole batch.
 class FetchHeaders {
  public:
   /// The store outlives the node.
@@ -57,9 +60,14 @@ class FetchHeaders {
     Shared(const Store& store, const FetchHeadersOptions& options);
     const FetchHeadersOptions options;
     std::unique_ptr<RangeReader> reader;
+    std::unique_ptr<RangeReader>
+        probe;  ///< finds out whether there is a server, where no other request is in the way
     std::deque<PrefetchGuess> guess;  ///< by range
     std::counting_semaphore<> alone;
-    std::atomic<bool> is_reached = false;  ///< the server, by any request
+    std::atomic<bool> is_reached = false;     ///< the server, by any request
+    std::atomic<std::uint64_t> answered = 0;  ///< requests, whatever the answer
+    std::mutex mutex;
+    std::string known = "is-there-a-server";  ///< the first key that was answered; under the mutex
   };
   const std::string store_name_;
   std::shared_ptr<Shared> shared_;  ///< nodes are copied on their way into the graph

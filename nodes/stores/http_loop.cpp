@@ -120,7 +120,7 @@ bool HttpClient::Loop::take_posted() {
     finish(std::move(transfer), "it was cancelled");
   };
   if (cancelled.empty() && !is_closing) return true;  // before a walk over what may be a million requests
-  for (Transfers* transfers : {&running_, &waiting_}) {
+  for (Transfers* transfers : {&running_, &repeats_, &waiting_}) {
     Transfers kept, ended;
     for (std::unique_ptr<HttpTransfer>& transfer : *transfers)
       (is_closing || std::ranges::find(cancelled, transfer->number) != cancelled.end() ? ended : kept)
@@ -133,21 +133,22 @@ bool HttpClient::Loop::take_posted() {
 
 void HttpClient::Loop::start_waiting() {
   const Clock::time_point now = Clock::now();
-  for (auto next = waiting_.begin(); next != waiting_.end() && running_.size() < places();) {
-    if ((*next)->not_before > now) {
-      ++next;
-      continue;
+  for (Transfers* transfers : {&repeats_, &waiting_})
+    for (auto next = transfers->begin(); next != transfers->end() && running_.size() < places();) {
+      if ((*next)->not_before > now) {
+        ++next;
+        continue;
+      }
+      if (options_.rate > 0) {
+        if (now < next_begin_) return;
+        next_begin_ =
+            std::max(next_begin_, now - rate_grain) +
+            std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(1 / options_.rate));
+      }
+      std::unique_ptr<HttpTransfer> transfer = std::move(*next);
+      next = transfers->erase(next);
+      begin(std::move(transfer));
     }
-    if (options_.rate > 0) {
-      if (now < next_begin_) return;
-      next_begin_ =
-          std::max(next_begin_, now - rate_grain) +
-          std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(1 / options_.rate));
-    }
-    std::unique_ptr<HttpTransfer> transfer = std::move(*next);
-    next = waiting_.erase(next);
-    begin(std::move(transfer));
-  }
 }
 
 void HttpClient::Loop::begin(std::unique_ptr<HttpTransfer> transfer) {
@@ -217,9 +218,10 @@ int HttpClient::Loop::milliseconds_to_wait() const {
   Clock::time_point next = Clock::time_point::max();
   for (const std::unique_ptr<HttpTransfer>& transfer : running_) next = std::min(next, transfer->deadline());
   if (running_.size() < places())
-    for (const std::unique_ptr<HttpTransfer>& transfer : waiting_)
-      next = std::min(next,
-                      std::max(transfer->not_before, options_.rate > 0 ? next_begin_ : Clock::time_point()));
+    for (const Transfers* transfers : {&repeats_, &waiting_})
+      for (const std::unique_ptr<HttpTransfer>& transfer : *transfers)
+        next = std::min(
+            next, std::max(transfer->not_before, options_.rate > 0 ? next_begin_ : Clock::time_point()));
   constexpr std::int64_t hour = 3'600'000;
   if (next == Clock::time_point::max()) return hour;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now()).count();
@@ -276,7 +278,7 @@ void HttpClient::Loop::repeat_or_fail(std::unique_ptr<HttpTransfer> transfer, st
   const bool may_repeat = transfer->attempts <= options_.retries &&
                           transfer->not_before - transfer->first_begun <= options_.retry_time;
   if (may_repeat) {
-    waiting_.push_back(std::move(transfer));
+    repeats_.push_back(std::move(transfer));
     return;
   }
   if (transfer->attempts > 1)

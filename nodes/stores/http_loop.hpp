@@ -17,9 +17,9 @@ namespace weir {
 /// The thread inside an HttpClient. Callers post requests and cancellations under the mutex and wake it; all else, and
 /// every call into libcurl but the wake, is its own:
 ///
-///   posted ──► waiting (for a free place, or for its pause to be over) ──► running (in curl's multi) ──► done
-///                 ▲                                                            │ busy server, broken
-///                 └────────────────────────────────────────────────────────────┘ connection, timeout
+///   posted ──► waiting (for a free place) ────────────────► running (in curl's multi) ──► done
+///                                                             ▲     │ busy server, broken connection, timeout
+///              repeats (first; for the pause to be over, too) ┘ ◄───┘
 class HttpClient::Loop {
  public:
   explicit Loop(const HttpOptions& options);
@@ -60,7 +60,9 @@ class HttpClient::Loop {
   bool is_closing_ = false;
 
   // The thread's own.
-  Transfers waiting_, running_;
+  /// What was begun goes before what was not: else, of a server that is silent, the second try of the first request would come after
+  /// the first one of all.
+  Transfers repeats_, waiting_, running_;
   std::vector<void*> idle_;    ///< easy handles, for reuse
   bool has_answered_ = false;  ///< any server, ever: a name that was never found is a wrong name
   /// Requests at once that the server bears: halved when it says that it is busy, once for all that were under way then; a window of
