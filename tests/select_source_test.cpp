@@ -191,9 +191,9 @@ TEST_CASE("what a raster of chosen samples says of itself follows the samples") 
   CHECK(colors.metadata[0] == info.metadata[0]);
   CHECK(colors.metadata[2] == MetadataItem{"DESCRIPTION", "alpha", 4, "description", ""});
   CHECK(colors.metadata[3] == MetadataItem{"SCALE", "0.5", 3, "scale", ""});
-  REQUIRE(colors.tags.size() == 3);
+  REQUIRE(colors.tags.size() == 2);  // no colour table: it is of palettes
   CHECK(colors.tags[0].bytes == test::tag_of<std::uint16_t>(281, TiffType::short16, {1, 2, 3, 5, 4}).bytes);
-  CHECK(colors.tags[2].count == 5);
+  CHECK(colors.tags[1].count == 5);
 
   const RasterInfo grey = info_of_samples(info, Samples{2, 3, 2});
   CHECK(grey.photometric == 1);
@@ -208,6 +208,86 @@ TEST_CASE("what a raster of chosen samples says of itself follows the samples") 
   info.photometric = 0;
   CHECK(info_of_samples(info, Samples{0, 3}).photometric == 0);
   CHECK(info_of_samples(info, Samples{0, 3}).extra_samples == std::vector<std::uint16_t>{2});
+}
+
+/// The items of samples that say what colour they are: "0 Blue".
+std::vector<std::string> colors_said(const RasterInfo& info) {
+  std::vector<std::string> said;
+  for (const MetadataItem& item : info.metadata)
+    if (item.role == "colorinterp" && item.name == "COLORINTERP")
+      said.push_back(fmt::format("{} {}", item.sample.value(), item.text));
+  return said;
+}
+
+TEST_CASE("colours and alpha in another order are said in items, and back in order by TIFF alone") {
+  using Said = std::vector<std::string>;
+  using Extra = std::vector<std::uint16_t>;
+  RasterInfo info;
+  info.height = info.width = 10;
+  info.samples = 4;
+  info.photometric = 2;
+  info.extra_samples = {1};  // premultiplied alpha
+  struct Case {
+    Samples samples;
+    std::uint16_t photometric;
+    Extra extra;
+    Said said;
+  };
+  for (const Case& each : {Case{{0, 1, 2}, 2, {}, {}},
+                           {{0, 1, 2, 3, 3}, 2, {1, 1}, {}},
+                           {{0, 1, 2, 2}, 2, {0}, {"3 Blue"}},
+                           {{2, 1, 0}, 1, {0, 0}, {"0 Blue", "1 Green", "2 Red"}},
+                           {{2, 1, 0, 3}, 1, {0, 0, 1}, {"0 Blue", "1 Green", "2 Red"}},
+                           {{3, 0, 1, 2}, 1, {0, 0, 0}, {"0 Alpha", "1 Red", "2 Green", "3 Blue"}},
+                           {{3}, 1, {}, {"0 Alpha"}},
+                           {{1, 3}, 1, {1}, {"0 Green"}}}) {
+    CAPTURE(fmt::format("{}", fmt::join(each.samples, ",")));
+    const RasterInfo part = info_of_samples(info, each.samples);
+    CHECK(part.photometric == each.photometric);
+    CHECK(part.extra_samples == each.extra);
+    CHECK(colors_said(part) == each.said);
+  }
+  const RasterInfo turned = info_of_samples(info, Samples{2, 1, 0, 3});
+  const RasterInfo back = info_of_samples(turned, Samples{2, 1, 0, 3});
+  CHECK(back.photometric == 2);
+  CHECK(back.extra_samples == Extra{1});
+  CHECK(back.metadata.empty());
+  // GDAL itself says RGB of BGR, and that it is not, in items; those count.
+  info.metadata = {{"COLORINTERP", "Blue", 0, "colorinterp", ""},
+                   {"COLORINTERP", "Red", 2, "colorinterp", ""}};
+  CHECK(info_of_samples(info, Samples{0, 1, 2}).photometric == 1);
+  CHECK(info_of_samples(info, Samples{2, 1, 0}).photometric == 2);
+  CHECK(colors_said(info_of_samples(info, Samples{2, 1, 0})).empty());
+}
+
+TEST_CASE("greys, palettes and inks: what needs no word gets none") {
+  using Said = std::vector<std::string>;
+  RasterInfo info;
+  info.height = info.width = 10;
+  info.samples = 5;
+  info.extra_samples = {0, 2, 0, 0};
+  CHECK(info_of_samples(info, Samples{4, 0, 2, 0}).metadata.empty());
+  CHECK(info_of_samples(info, Samples{4, 0, 2, 0}).extra_samples == std::vector<std::uint16_t>{0, 2, 0});
+  CHECK(colors_said(info_of_samples(info, Samples{2, 0})) == Said{"0 Alpha"});
+  info.metadata = {{"COLORINTERP", "Gray", 0, "colorinterp", ""},
+                   {"COLORINTERP", "NIR", 4, "colorinterp", ""}};
+  CHECK(colors_said(info_of_samples(info, Samples{0, 4})) == Said{"1 NIR"});
+  info.metadata[1].sample = 5;  // of no sample
+  CHECK(info_of_samples(info, Samples{0, 4}).metadata.empty());
+  info.metadata = {};
+  info.photometric = 3;
+  CHECK(info_of_samples(info, Samples{1, 0}).metadata.empty());
+  info.photometric = 5;
+  info.extra_samples = {2};
+  CHECK(info_of_samples(info, Samples{0, 1, 2, 3}).photometric == 5);
+  CHECK(info_of_samples(info, Samples{0, 1, 2, 3, 4}).metadata.empty());
+  const RasterInfo inks = info_of_samples(info, Samples{3, 1, 4});
+  CHECK(inks.photometric == 1);
+  CHECK(colors_said(inks) == Said{"0 Black", "1 Magenta"});
+  CHECK(inks.extra_samples == std::vector<std::uint16_t>{0, 2});
+  // The list that a tag carries as it is cannot get items.
+  info.tags = {test::tag_of<std::uint8_t>(42112, TiffType::byte, {1})};
+  CHECK(info_of_samples(info, Samples{3, 1, 4}).metadata.empty());
 }
 
 TEST_CASE("samples are written from 1, and what the raster has not is refused") {

@@ -7,35 +7,18 @@
 
 #include "framework/error.hpp"
 #include "nodes/raster/block_mask.hpp"
+#include "nodes/raster/color_meanings.hpp"
 #include "nodes/raster/copy_pixels.hpp"
 #include "nodes/raster/metadata.hpp"
 
 namespace weir {
 namespace {
 
-// Values of PhotometricInterpretation (TIFF 6.0, and technical note 5 for Lab), and the samples that are its colours.
-constexpr std::uint16_t min_is_black = 1, palette = 3;
+// Values of PhotometricInterpretation (TIFF 6.0).
+constexpr std::uint16_t min_is_black = 1, rgb = 2, palette = 3;
 constexpr std::uint16_t color_map = 320;
-
-std::uint32_t color_samples(std::uint16_t photometric) {
-  switch (photometric) {
-    case 0:  // MinIsWhite
-    case min_is_black:
-    case palette:
-      return 1;
-    case 5:  // separated: CMYK
-      return 4;
-    default:  // RGB, YCbCr, Lab
-      return 3;
-  }
-}
-
-/// ExtraSamples of one sample; the known values belong to the last samples.
-std::uint16_t extra_of(const RasterInfo& info, std::uint32_t sample) {
-  const std::size_t from_end = info.samples - sample;
-  return from_end <= info.extra_samples.size() ? info.extra_samples[info.extra_samples.size() - from_end]
-                                               : std::uint16_t{0};
-}
+constexpr std::uint16_t unassociated_alpha =
+    2;  // of ExtraSamples; what GDAL, too, takes for alpha of no kind
 
 /// MinSampleValue, MaxSampleValue, SMinSampleValue, SMaxSampleValue: a value for each sample.
 bool has_value_per_sample(std::uint16_t tag) {
@@ -60,6 +43,34 @@ void check_samples(const RasterInfo& whole, std::span<const std::uint32_t> sampl
     if (sample >= whole.samples)
       throw Error::usage("read", fmt::format("sample {}, counted from 1", std::uint64_t{sample} + 1),
                          fmt::format("the raster has {} per pixel", whole.samples));
+}
+
+bool is_alpha(std::string_view meaning) {
+  return meaning == "Alpha";
+}
+
+/// The one that is true of the chosen samples. Colours in another order are grey for those who know TIFF alone, rather
+/// than wrong colours.
+std::uint16_t photometric_of(const RasterInfo& whole, std::span<const std::uint32_t> samples,
+                             std::span<const std::string> meanings) {
+  const auto begins_with = [&](std::initializer_list<std::string_view> names) {
+    return meanings.size() >= names.size() && std::equal(names.begin(), names.end(), meanings.begin());
+  };
+  if (begins_with({"Red", "Green", "Blue"})) return rgb;
+  if (whole.photometric == rgb || is_alpha(meanings.front())) return min_is_black;
+  const std::uint32_t colors = std::min(color_samples(whole.photometric), whole.samples);
+  if (samples.size() < colors) return min_is_black;
+  for (std::uint32_t i = 0; i < colors; ++i)
+    if (samples[i] != i) return min_is_black;
+  return whole.photometric;
+}
+
+/// Alpha keeps its kind.
+std::uint16_t extra_of(const RasterInfo& whole, std::uint32_t sample, std::string_view meaning) {
+  if (!is_alpha(meaning)) return 0;
+  const bool is_color = sample < std::min(color_samples(whole.photometric), whole.samples);
+  const std::uint16_t extra = is_color ? std::uint16_t{0} : extra_sample(whole, sample);
+  return extra == 0 ? unassociated_alpha : extra;
 }
 
 /// The step between samples that a stride can express, or 0.
@@ -93,20 +104,19 @@ RasterInfo info_of_samples(const RasterInfo& whole, std::span<const std::uint32_
   check_samples(whole, samples);
   RasterInfo info = whole;
   info.samples = static_cast<std::uint32_t>(samples.size());
-  std::uint32_t colors = std::min(color_samples(whole.photometric), whole.samples);
-  bool keeps_colors = info.samples >= colors;
-  for (std::uint32_t i = 0; keeps_colors && i < colors; ++i) keeps_colors = samples[i] == i;
-  if (!keeps_colors) {
-    info.photometric = min_is_black;
-    colors = 1;
-  }
+  const std::vector<std::string> meanings_before = color_meanings(whole);
+  std::vector<std::string> meanings;
+  for (const std::uint32_t sample : samples) meanings.push_back(meanings_before[sample]);
+  info.photometric = photometric_of(whole, samples, meanings);
+  const bool keeps_palette = info.photometric == palette;
   info.extra_samples.clear();
-  for (std::uint32_t i = colors; i < info.samples; ++i)
-    info.extra_samples.push_back(extra_of(whole, samples[i]));
+  for (std::uint32_t i = std::min(color_samples(info.photometric), info.samples); i < info.samples; ++i)
+    info.extra_samples.push_back(extra_of(whole, samples[i], meanings[i]));
   info.metadata = metadata_of_samples(whole.metadata, {samples.begin(), samples.end()});
+  say_color_meanings(info, meanings);
   info.tags.clear();
   for (const RawTag& tag : whole.tags) {
-    if (tag.id == color_map && !keeps_colors) continue;
+    if (tag.id == color_map && !keeps_palette) continue;
     const bool follows =
         has_value_per_sample(tag.id) && tag.count == whole.samples && tag.bytes.size() % tag.count == 0;
     info.tags.push_back(follows ? of_samples(tag, samples) : tag);

@@ -125,6 +125,51 @@ def samples():
                 checks.not_ok(name, error)
 
 
+def colors_of(path):
+    opened = gdal.Open(str(path))
+    return [gdal.GetColorInterpretationName(opened.GetRasterBand(n).GetColorInterpretation())
+            for n in range(1, opened.RasterCount + 1)]
+
+
+def extras_of(path):
+    """ExtraSamples and PhotometricInterpretation, as libtiff reads them."""
+    said, _ = checks.run("tiffinfo", path)
+    return [line.strip() for line in said.splitlines() if "Extra Samples" in line or "Photometric" in line]
+
+
+def colors():
+    """gdal_translate calls colours in another order RGB and says in items that they are not; ours say it in items alone.
+    To GDAL both are the same."""
+    source, ours, theirs = SCRATCH / "source.tif", SCRATCH / "ours.tif", SCRATCH / "theirs.tif"
+    cases = [(["PHOTOMETRIC=RGB", "ALPHA=YES"], 4,
+              ("1,2,3", "3,2,1", "4,1,2,3", "4", "1,2", "2,4", "1,1,1", "1,2,3,3")),
+             (["PHOTOMETRIC=RGB", "ALPHA=PREMULTIPLIED", "INTERLEAVE=BAND"], 4, ("3,2,1,4", "1,2,3,4,4")),
+             (["ALPHA=YES"], 2, ("1", "2,1")), (["PHOTOMETRIC=MINISBLACK"], 3, ("3,1",))]
+    for options, count, choices in cases:
+        write(source, made("uint8", samples=count), options)
+        for chosen in choices:
+            bands = [word for sample in chosen.split(",") for word in ("-b", sample)]
+            checks.run("gdal_translate", "-q", *bands, source, theirs)
+            problems = []
+            for kind in (["--compress", "zstd"], ["--to", "cog"])[:2 if chosen == "3,2,1" or checks.FULL else 1]:
+                checks.weir("convert", source, ours, "--samples", chosen, "--overwrite", "--quiet", *kind)
+                # Grey and Undefined both say nothing, and GDAL puts Gray first whatever is.
+                seen, wanted = ([name.replace("Undefined", "Gray") for name in colors_of(path)] for path in (ours, theirs))
+                problems += [] if seen == wanted else [f"{seen} and not {wanted} {kind}"]
+            checks.check(f"colours of samples {chosen} of {' '.join(options)} are GDAL's", problems)
+    for alpha, name in (("YES", "unassoc-alpha"), ("PREMULTIPLIED", "assoc-alpha")):
+        write(source, made("uint8", samples=4), ["PHOTOMETRIC=RGB", f"ALPHA={alpha}"])
+        turned, back = SCRATCH / "turned.tif", SCRATCH / "back.tif"
+        checks.weir("convert", source, turned, "--samples", "3,2,1,4", "--overwrite", "--quiet")
+        checks.weir("convert", turned, back, "--samples", "3,2,1,4", "--overwrite", "--quiet")
+        problems = [] if colors_of(turned) == ["Blue", "Green", "Red", "Alpha"] else [f"turned: {colors_of(turned)}"]
+        if any("RGB" in line for line in extras_of(turned)) or name not in " ".join(extras_of(turned)):
+            problems.append(f"turned: {extras_of(turned)}")
+        if extras_of(back) != extras_of(source) or "COLORINTERP" in checks.run("tiffinfo", back)[0]:
+            problems.append(f"back: {extras_of(back)} and not {extras_of(source)}")
+        checks.check(f"colours that are turned and turned back are RGB with {name} again", problems)
+
+
 def scales():
     source, ours, theirs = SCRATCH / "source.tif", SCRATCH / "ours.tif", SCRATCH / "theirs.tif"
     pixels = made("uint8")
@@ -196,6 +241,7 @@ def tiles():
 
 types()
 samples()
+colors()
 scales()
 nodata()
 tiles()

@@ -1,0 +1,77 @@
+#include "nodes/raster/color_meanings.hpp"
+
+#include <algorithm>
+#include <span>
+#include <string_view>
+
+namespace weir {
+namespace {
+
+constexpr std::string_view role = "colorinterp", item_name = "COLORINTERP";  // as GDAL writes them
+constexpr std::string_view rgb_names[] = {"Red", "Green", "Blue"},
+                           ink_names[] = {"Cyan", "Magenta", "Yellow", "Black"};
+constexpr std::string_view no_color[] = {"Gray", "Palette", "Undefined"};
+constexpr std::uint16_t gdal_metadata_tag = 42112;
+
+std::span<const std::string_view> names_of(std::uint16_t photometric) {
+  if (photometric == 2) return rgb_names;
+  if (photometric == 5) return ink_names;
+  return {};  // greys, palettes; Lab, whose parts GDAL has no words for
+}
+
+bool is_about_color(const MetadataItem& item) {
+  return item.sample && item.role == role;
+}
+
+/// Without the items.
+std::vector<std::string> implied(const RasterInfo& info) {
+  std::vector<std::string> meanings(info.samples);
+  const std::span<const std::string_view> names = names_of(info.photometric);
+  const std::uint32_t colors = std::min(color_samples(info.photometric), info.samples);
+  for (std::uint32_t i = 0; i < info.samples; ++i) {
+    if (i < colors && i < names.size()) meanings[i] = names[i];
+    if (i >= colors && extra_sample(info, i) != 0) meanings[i] = "Alpha";
+  }
+  return meanings;
+}
+
+}  // namespace
+
+std::uint32_t color_samples(std::uint16_t photometric) {
+  switch (photometric) {
+    case 0:  // MinIsWhite
+    case 1:  // MinIsBlack
+    case 3:  // palette
+      return 1;
+    case 5:  // separated: CMYK
+      return 4;
+    default:  // RGB, YCbCr, Lab
+      return 3;
+  }
+}
+
+std::uint16_t extra_sample(const RasterInfo& info, std::uint32_t sample) {
+  const std::size_t from_end = info.samples - sample;
+  return from_end <= info.extra_samples.size() ? info.extra_samples[info.extra_samples.size() - from_end]
+                                               : std::uint16_t{0};
+}
+
+std::vector<std::string> color_meanings(const RasterInfo& info) {
+  std::vector<std::string> meanings = implied(info);
+  for (const MetadataItem& item : info.metadata)
+    if (is_about_color(item) && *item.sample < info.samples)
+      meanings[*item.sample] = std::ranges::find(no_color, item.text) == std::end(no_color) ? item.text : "";
+  return meanings;
+}
+
+void say_color_meanings(RasterInfo& info, const std::vector<std::string>& meanings) {
+  std::erase_if(info.metadata, is_about_color);
+  if (std::ranges::find(info.tags, gdal_metadata_tag, &RawTag::id) != info.tags.end()) return;
+  const std::vector<std::string> without = implied(info);
+  for (std::uint32_t i = 0; i < info.samples; ++i)
+    if (meanings[i] != without[i])
+      info.metadata.push_back({std::string(item_name), meanings[i].empty() ? "Undefined" : meanings[i], i,
+                               std::string(role), ""});
+}
+
+}  // namespace weir
