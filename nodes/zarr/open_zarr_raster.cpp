@@ -95,8 +95,10 @@ std::shared_ptr<const ZarrSource> open_zarr_raster(const std::string& path,
   ZarrNode node = open_zarr(*store, place.path, limits);
   const std::string name = shown_path(path);
   std::vector<ZarrLevel> levels;
+  ZarrRasterOptions raster = options;
   if (const ZarrGroupMetadata* group = node.group()) {
     levels = multiscales_of(group->attributes, name);
+    raster.group = std::make_shared<const ZarrNode>(node);
     if (options.overview < levels.size())
       node = open_zarr(*store, node, levels[options.overview].path, limits);
     else if (levels.empty() && options.overview == 0)
@@ -108,7 +110,7 @@ std::shared_ptr<const ZarrSource> open_zarr_raster(const std::string& path,
                                    levels.empty() ? 0 : levels.size() - 1, options.overview));
   if (node.array() == nullptr) throw Error("read", name, fmt::format("{} in it is no array", node.path));
   return std::make_shared<const ZarrSource>(open_zarr(store, node.path, *node.array(), options.array),
-                                            options);
+                                            raster);
 }
 
 }  // namespace weir

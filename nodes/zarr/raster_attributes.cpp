@@ -8,12 +8,12 @@
 #include <utility>
 
 #include "framework/error.hpp"
-#include "nodes/raster/crs.hpp"
 #include "nodes/raster/geo_transform.hpp"
 #include "nodes/raster/metadata.hpp"
 #include "nodes/raster/number_text.hpp"
 #include "nodes/stores/store.hpp"
 #include "nodes/zarr/fill_value.hpp"
+#include "nodes/zarr/raster_crs.hpp"
 #include "nodes/zarr/weir_attribute.hpp"
 #include "nodes/zarr/zarr_metadata.hpp"
 
@@ -202,15 +202,7 @@ class PlaceReader {
     if (!crs) return;
     const auto own = epsg_code_of(info_.georeferencing);
     if (own && *crs == fmt::format("{}{}", epsg, *own)) return;
-    try {
-      const PixelIs pixels = pixel_is(info_.georeferencing);
-      const auto transform = geo_transform_of(info_.georeferencing);
-      set_geo_keys(info_.georeferencing, crs_keys(*crs));
-      info_.georeferencing = with_pixel_is(info_.georeferencing, pixels);
-      if (transform) info_.georeferencing = placed(info_.georeferencing, *transform);
-    } catch (const Error& error) {
-      notes_.emplace_back(error.what());
-    }
+    set_crs(info_, *crs, notes_);
   }
 
   void read_transform() {
@@ -260,8 +252,10 @@ void read_cf(RasterInfo& info, const JsonPlace& attributes) {
   }
 }
 
+/// CF's `missing_value` is an older way to say it, and counts where there is no other.
 void read_nodata(RasterInfo& info, const JsonPlace& attributes) {
-  const auto found = attributes.find("_FillValue");
+  auto found = attributes.find("_FillValue");
+  if (!found && !info.nodata) found = attributes.find("missing_value");
   if (!found || found->value() == nodata_json(info)) return;
   if (const JsonNumber* number = found->value().number()) {
     info.nodata = number->text == "NaN" ? "nan" : number->text;

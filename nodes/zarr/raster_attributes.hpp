@@ -10,7 +10,7 @@ namespace weir {
 
 // What a raster says beside its pixels, as attributes of a Zarr array, by zarr-conventions: `proj:code` (geo-proj v1), `spatial:` (v1;
 // positions are those of corners, so pixels are where they are for readers that know no registration); CF's `scale_factor`,
-// `add_offset`, `units` and `long_name` where they hold for the whole array, `_FillValue` as xarray writes it in v3; on v2 also
+// `add_offset`, `units` and `long_name` where they hold for the whole array, `_FillValue` as xarray writes it in v3 (reading: else `missing_value`); on v2 also
 // `_ARRAY_DIMENSIONS` (xarray) and `_CRS` (GDAL). What none of them can carry (GeoKeys value for value, control points, names of
 // bands, tags) goes under `weir`, and is taken back from there as long as the others still say the same: where another program has
 // changed them, theirs is newer.

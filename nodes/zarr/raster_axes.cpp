@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
-#include <span>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -40,10 +40,10 @@ constexpr std::string_view col_names[] = {"x",   "lon",  "long",   "longitude",
 
 /// The one axis of such a name.
 std::optional<std::size_t> axis_among(const std::vector<std::string>& dimensions,
-                                      std::span<const std::string_view> names) {
+                                      bool (*is_name)(const std::string&)) {
   std::optional<std::size_t> found;
   for (std::size_t axis = 0; axis < dimensions.size(); ++axis) {
-    if (std::ranges::find(names, lower(dimensions[axis])) == names.end()) continue;
+    if (!is_name(dimensions[axis])) continue;
     if (found) return std::nullopt;
     found = axis;
   }
@@ -78,6 +78,13 @@ std::vector<std::string> dimensions_of(const ZarrArrayMetadata& array) {
   return names;
 }
 
+bool is_row_name(const std::string& dimension) {
+  return std::ranges::find(row_names, lower(dimension)) != std::end(row_names);
+}
+bool is_col_name(const std::string& dimension) {
+  return std::ranges::find(col_names, lower(dimension)) != std::end(col_names);
+}
+
 RasterAxes raster_axes(const ZarrArrayMetadata& array, const std::string& axes, const std::string& name) {
   const std::size_t rank = array.rank();
   if (rank != 2 && rank != 3)
@@ -103,7 +110,7 @@ RasterAxes raster_axes(const ZarrArrayMetadata& array, const std::string& axes, 
     const std::size_t row = place(spatial[0]), col = place(spatial[1]);
     if (row != col && row < dimensions.size() && col < dimensions.size()) return with_bands(row, col, rank);
   }
-  const auto row = axis_among(dimensions, row_names), col = axis_among(dimensions, col_names);
+  const auto row = axis_among(dimensions, is_row_name), col = axis_among(dimensions, is_col_name);
   if (row && col) return with_bands(*row, *col, rank);
   return with_bands(rank - 2, rank - 1, rank);
 }

@@ -15,6 +15,7 @@
 #include "nodes/raster/half.hpp"
 #include "nodes/raster/select_source.hpp"
 #include "nodes/zarr/raster_attributes.hpp"
+#include "nodes/zarr/raster_coordinates.hpp"
 #include "nodes/zarr/strided_copy.hpp"
 
 namespace weir {
@@ -89,9 +90,10 @@ ZarrSource::ZarrSource(std::shared_ptr<const ZarrArray> array, const ZarrRasterO
   info_.samples = static_cast<std::uint32_t>(samples);
   const ZarrArrayMetadata& metadata = array_->metadata();
   info_.type = sample_type_of(metadata.type);
-  notes_ = read_raster_attributes(info_, metadata.attributes, array_->name());
-  if (metadata.format == 2 && !info_.nodata && !metadata.fill.empty())
+  if (metadata.format == 2 && !metadata.fill.empty())
     info_.nodata = nodata_of_fill(metadata.fill, info_.type);
+  notes_ = read_raster_attributes(info_, metadata.attributes, array_->name());
+  read_place_beside(info_, *array_, axes_, options.group.get(), notes_);
   std::vector<std::uint32_t> bands(info_.samples);
   std::iota(bands.begin(), bands.end(), 0u);
   choose_bands(bands);

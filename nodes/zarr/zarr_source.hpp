@@ -16,6 +16,8 @@
 
 namespace weir {
 
+struct ZarrNode;
+
 struct ZarrRasterOptions {
   std::string axes = "auto";  ///< see raster_axes
   /// Size of a chunk in pixels, rounded up to whole chunks of the array, and no more than a shard. An axis that is left open grows until a
@@ -25,18 +27,22 @@ struct ZarrRasterOptions {
   std::uint64_t max_chunk_bytes = std::uint64_t{2} << 30;
   /// The part that will be read, of this raster; nothing: all of it. Chunks are not grown beyond what it touches.
   std::function<std::optional<Window>(const RasterInfo& whole)> part = {};
+  /// A group above the array, where it was read: its consolidated metadata saves requests (read_place_beside).
+  std::shared_ptr<const ZarrNode> group = {};
 };
 
 /// An array of two axes, or of three with the samples of a pixel as one of them, as a source of chunks. Blocks have one plane per sample
 /// where the bands' axis comes before the rows', else they are interleaved. Values are as they are stored; fill where a chunk is
-/// missing. Names, places and scales come from the attributes (raster_attributes.hpp), nodata from there or, in v2 as GDAL and
-/// xarray do, from the array's fill value.
+/// missing. Names, places and scales come from the attributes (raster_attributes.hpp), a place that these do not say from coordinates and
+/// the grid mapping beside the array (raster_coordinates.hpp), nodata from the attributes or, in v2 as GDAL and xarray do, from the
+/// array's fill value.
 ///
 /// A chunk is a chunk of the array (an inner chunk of a shard), or a group of them inside a shard that is fetched as one: its
 /// ranges by the shard's index, which the array keeps; a whole shard at once. Thread-safe.
 class ZarrSource : public ChunkSource {
  public:
-  /// Throws Error: other axes, no pixels, a type that no raster has, broken attributes.
+  /// Waits for the store where it asks for what lies beside. Throws Error: other axes, no pixels, a type that no raster has, broken
+  /// attributes.
   explicit ZarrSource(std::shared_ptr<const ZarrArray> array, const ZarrRasterOptions& options = {});
 
   const RasterInfo& info() const override { return info_; }
