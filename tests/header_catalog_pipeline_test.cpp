@@ -156,6 +156,36 @@ TEST_CASE("a catalog is never written over the earlier one that it is made from,
     }
 }
 
+TEST_CASE(
+    "a key that is no UTF-8 is an error, and never the row of the file that its bytes are the Latin-1 name "
+    "of") {
+  if (!has_parquet()) return;
+  const Folder folder;
+  HeaderMaker maker;
+  maker.add(maker.picture());
+  fs::create_directory(folder / "in");
+  const std::string good = "caf\xc3\xa9.tif";
+  for (const std::string& name : {good, std::string("caf\xe9.tif")}) {
+    std::ofstream(folder / "in/" + name, std::ios::binary)
+        .write(reinterpret_cast<const char*>(maker.bytes().data()),
+               static_cast<std::streamsize>(maker.bytes().size()));
+    fs::last_write_time(folder / "in/" + name, fs::file_time_type());
+  }
+  WriteCatalogOptions options = small_parts(nullptr);
+  options.config.store = folder / "in";
+  for (const std::string out : {"out", "updated"}) {
+    write_catalog(folder / out, options);
+    CatalogReader reader(folder / out);
+    std::vector<std::string> rows, errors;
+    for (const ListedObject& object : reader.next(10)) rows.push_back(object.path);
+    each_error_path(folder / out, FileSystem::real(),
+                    [&](const std::string& path) { errors.push_back(path); });
+    CHECK(rows == std::vector{good});
+    CHECK(errors == std::vector<std::string>{"caf%E9.tif"});
+    options.update = folder / "out";
+  }
+}
+
 #ifdef WEIR_WITH_CURL
 TEST_CASE("a catalog of a server that is not there is not finished, and goes on once it is") {
   if (!has_parquet()) return;

@@ -7,9 +7,11 @@
 #include <mutex>
 #include <utility>
 
+#include "framework/utf8.hpp"
 #include "nodes/headers/byte_arena.hpp"
 #include "nodes/headers/fit_row.hpp"
 #include "nodes/headers/key_filter.hpp"
+#include "nodes/stores/http_objects.hpp"
 
 namespace weir {
 namespace {
@@ -137,6 +139,9 @@ class FetchHeaders::Batch {
     Key& key = keys_[i];
     if (!is_key(key.object.path))
       return fail(i, "list", "bad_key", "its key has an empty part, or one of dots");
+    // As a text of Parquet it would be another key.
+    if (!is_utf8(key.object.path))
+      return fail(i, "list", "bad_key", "its key is no UTF-8; it is percent-encoded here");
     if (key.object.size == 0) return fail(i, "fetch", "empty", "the object has no bytes");
     const std::uint64_t guess = shared_.guess[key.range % guesses].bytes();
     request({i, {{0, std::min(guess, key.object.size)}}});
@@ -368,7 +373,7 @@ class FetchHeaders::Batch {
       release(key);
     }
     HeaderError error;
-    error.path = std::move(key.object.path);
+    error.path = is_utf8(key.object.path) ? std::move(key.object.path) : encode_url(key.object.path, true);
     error.stage = std::move(stage);
     error.code = code;
     error.reason = reason;

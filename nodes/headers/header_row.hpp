@@ -68,7 +68,7 @@ struct HeaderRow {
 
 /// What went wrong with one object: a row of errors.parquet.
 struct HeaderError {
-  std::string path;
+  std::string path;                     ///< percent-encoded where the key is no UTF-8 ("bad_key")
   std::string stage;                    ///< "list", "fetch", "parse"
   std::string code;                     ///< a stable word: "not_found", "not_a_tiff", "directory_cycle" ...
   std::string reason;                   ///< a sentence, without credentials

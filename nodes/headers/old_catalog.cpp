@@ -9,7 +9,6 @@
 #include "nodes/headers/catalog_manifest.hpp"
 #include "nodes/headers/catalog_reader.hpp"
 #include "nodes/headers/catalog_writer.hpp"
-#include "nodes/headers/header_values.hpp"
 
 namespace weir {
 namespace {
@@ -28,9 +27,9 @@ std::uint64_t hash_of(std::string_view text) {
   return mixed(std::hash<std::string_view>{}(text));
 }
 
-/// As a catalog has it.
+/// A key that is no UTF-8 is in no catalog.
 std::uint64_t path_of(const ListedObject& object) {
-  return hash_of(to_utf8(object.path));
+  return hash_of(object.path);
 }
 
 /// What has to be the same; 0: it cannot be said.

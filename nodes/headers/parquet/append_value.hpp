@@ -54,24 +54,7 @@ ArrowType type_of(const std::optional<T>&) {
   return type_of(T());
 }
 
-inline bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    std::uint64_t eight = 0;
-    if (text.size() - i >= sizeof eight) {
-      std::memcpy(&eight, text.data() + i, sizeof eight);
-      if ((eight & 0x8080808080808080U) == 0) {
-        i += sizeof eight;
-        continue;
-      }
-    }
-    const std::size_t length = utf8_length(text, i);
-    if (length == 0) return false;
-    i += length;
-  }
-  return true;
-}
-
-/// Keys, tags and what servers say are bytes; a file with a text that is no UTF-8 is one that DuckDB does not read at all. What is none
+/// Tags and what servers say are bytes; a file with a text that is no UTF-8 is one that DuckDB does not read at all. What is none
 /// is taken for Latin-1.
 inline void append_value(arrow::ArrayBuilder& to, const std::string& text) {
   auto& builder = static_cast<arrow::StringBuilder&>(to);
