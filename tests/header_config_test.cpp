@@ -6,6 +6,7 @@
 
 #include "framework/yaml_document.hpp"
 #include "nodes/headers/catalog_config.hpp"
+#include "nodes/headers/catalog_listing.hpp"
 #include "nodes/stores/aws_profile.hpp"
 #include "nodes/stores/web_time.hpp"
 #include "tests/file_support.hpp"
@@ -200,6 +201,22 @@ TEST_CASE("consumers, chunks and buffer of a configuration must not be one large
   CHECK(with(2, 1, 1, 1) == "c.yaml:4:20: list_chunk_size (1) must be at least n_consumers (2)\n");
   CHECK(with(1, 3, 2, 4) == "c.yaml:5:21: write_chunk_size (2) must be at least list_chunk_size (3)\n");
   CHECK(with(1, 1, 2, 1) == "c.yaml:6:20: max_buffer_size (1) must be at least write_chunk_size (2)\n");
+}
+
+TEST_CASE("sizes that no file can have are refused, and both are named: in a configuration and elsewhere") {
+  CatalogConfig fits;
+  fits.store = WEIR_TEST_DATA;
+  fits.filter.min_size = fits.filter.max_size = 5;
+  CHECK_NOTHROW(CatalogListing(fits, open_catalog_store(fits)));
+  CatalogConfig empty = fits;
+  empty.filter.min_size = 6;
+  const Error error = test::error_of([&] { CatalogListing(empty, open_catalog_store(empty)); });
+  CHECK(error.kind() == ErrorKind::usage);
+  CHECK(error.reason() == "max_size (5) must be at least min_size (6)");
+  if (!can_read()) return;
+  CHECK(problems_of("store: {name: a}\nmax_size: 5\nmin_size: 5\n").empty());
+  CHECK(problems_of("store: {name: a}\nmax_size: 1K\nmin_size: 1025\n") ==
+        "c.yaml:2:11: max_size (1024) must be at least min_size (1025)\n");
 }
 
 TEST_CASE("what is wrong with a configuration says nothing of the secrets in it") {

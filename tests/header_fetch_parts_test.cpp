@@ -1,5 +1,6 @@
 // What the node that fetches headers is made of, and readers that wait: no server is needed.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
@@ -81,7 +82,18 @@ TEST_CASE("a row that is too large loses its longest texts, with a warning each"
   CHECK(row.image_description);
   CHECK(row.software == "weir");
   REQUIRE(row.warnings.size() == 1);
-  CHECK(row.warnings[0].starts_with("tag 700 is left out: it has 50000 bytes"));
+  CHECK(row.warnings[0].starts_with("tag 700 is left out: it has 50000 of the row's "));
+
+  HeaderRow bands;
+  bands.bits_per_sample.emplace(5000, 8);
+  bands.sample_format.emplace(5000, 1);
+  const std::uint64_t bytes = bands.bytes();
+  fit_row(bands);
+  // 40000 alone would fit.
+  CHECK(bands.warnings ==
+        std::vector{fmt::format("bits_per_sample is left out: it has 40000 of the row's {} bytes, "
+                                "and a row has at most 65536",
+                                bytes)});
 }
 
 TEST_CASE("a batch of a reader that waits is stopped at its next request, from any thread") {

@@ -325,6 +325,8 @@ CatalogConfig read_catalog_config(const std::string& text, const std::string& na
   };
   config.filter.min_size = size("min_size");
   config.filter.max_size = size("max_size");
+  if (const std::string wrong = config.filter.what_is_wrong(); !wrong.empty())
+    problems.add(file.place_of("max_size"), wrong);
   file.time("modified_after", config.filter.modified_after);
   file.time("modified_before", config.filter.modified_before);
   file.text("keys", config.keys);

@@ -62,6 +62,8 @@ KeyWalk walk_catalog(const std::string& folder, FileSystem& files) {
 }
 
 ListKeysOptions listing_of(const CatalogConfig& config, FileSystem& files) {
+  if (const std::string wrong = config.filter.what_is_wrong(); !wrong.empty())
+    throw Error::usage("list", config.store, wrong);
   ListKeysOptions options;
   options.prefixes = config.prefixes;
   options.filter = config.filter;

@@ -20,7 +20,8 @@ std::shared_ptr<const Store> open_catalog_store(const CatalogConfig& config,
 /// The keys of a catalog: a store's listing, a list in a file, or those of an earlier catalog.
 class CatalogListing {
  public:
-  /// Opens lists and earlier catalogs, and begins nothing. `store`: as the configuration's, or another one.
+  /// Opens lists and earlier catalogs, and begins nothing. `store`: as the configuration's, or another one. A usage Error for a filter
+  /// that nothing passes.
   CatalogListing(CatalogConfig config, std::shared_ptr<const Store> store,
                  FileSystem& files = FileSystem::real());
 

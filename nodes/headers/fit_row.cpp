@@ -19,12 +19,13 @@ HeaderRows rows_of(FetchedBatch::Header&& fetched) {
 }
 
 void fit_row(HeaderRow& row) {
-  if (row.bytes() <= largest_row) return;
+  std::uint64_t whole = row.bytes();
   const auto warn = [&](const std::string& what, std::uint64_t bytes) {
     row.warnings.push_back(
-        fmt::format("{} is left out: it has {} bytes, and a row at most {}", what, bytes, largest_row));
+        fmt::format("{} is left out: it has {} of the row's {} bytes, and a row has at most {}", what, bytes,
+                    whole, largest_row));
   };
-  while (row.bytes() > largest_row) {
+  for (; whole > largest_row; whole = row.bytes()) {
     // The largest of all other tags, texts and arrays.
     std::uint64_t most = 0;
     std::function<void()> drop;

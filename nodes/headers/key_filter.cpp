@@ -1,5 +1,7 @@
 #include "nodes/headers/key_filter.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
@@ -100,6 +102,11 @@ std::string_view what_is_wrong_with_glob(std::string_view pattern) {
     at = pattern.find('[', end);
   }
   return "";
+}
+
+std::string KeyFilter::what_is_wrong() const {
+  if (!min_size || !max_size || *min_size <= *max_size) return "";
+  return fmt::format("max_size ({}) must be at least min_size ({})", *max_size, *min_size);
 }
 
 bool KeyFilter::takes(const ListedObject& object) const {

@@ -24,6 +24,8 @@ struct KeyFilter {
   std::optional<std::int64_t> modified_after, modified_before;  ///< milliseconds since 1970, UTC; exclusive
 
   bool takes(const ListedObject& object) const;
+  /// Why no size passes it; empty where one does.
+  std::string what_is_wrong() const;
 };
 
 /// See KeyFilter::include.
