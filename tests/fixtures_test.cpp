@@ -244,6 +244,10 @@ TEST_CASE("colours and their meaning are kept beside the values") {
   CHECK(colors(info_of("palette-1c-1b.tiff")) == 3 * 2);
   CHECK(colors(info_of("palette-1c-4b.tiff")) == 3 * 16);
   CHECK(colors(info_of("palette-1c-8b.tiff")) == 3 * 256);
+  CHECK(colors(info_of("miniswhite-1c-1b.tiff")) == 3 * 2);  // shown as the file says, in 8 bits
+  CHECK(colors(info_of("tiled-gray-i1.tif")) == 3 * 2);
+  CHECK(colors(info_of("minisblack-1c-8b.tiff")) == 0);
+  CHECK(colors(info_of("12bit.cropped.tiff")) == 0);
   CHECK(info_of("cmyk-3c-8b.tiff").photometric == PHOTOMETRIC_SEPARATED);
   CHECK(info_of("minisblack-2c-8b-alpha.tiff").extra_samples.size() == 1);
 }

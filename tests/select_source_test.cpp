@@ -191,9 +191,9 @@ TEST_CASE("what a raster of chosen samples says of itself follows the samples") 
   CHECK(colors.metadata[0] == info.metadata[0]);
   CHECK(colors.metadata[2] == MetadataItem{"DESCRIPTION", "alpha", 4, "description", ""});
   CHECK(colors.metadata[3] == MetadataItem{"SCALE", "0.5", 3, "scale", ""});
-  REQUIRE(colors.tags.size() == 2);  // no colour table: it is of palettes
+  REQUIRE(colors.tags.size() == 3);
   CHECK(colors.tags[0].bytes == test::tag_of<std::uint16_t>(281, TiffType::short16, {1, 2, 3, 5, 4}).bytes);
-  CHECK(colors.tags[1].count == 5);
+  CHECK(colors.tags[2].count == 5);
 
   const RasterInfo grey = info_of_samples(info, Samples{2, 3, 2});
   CHECK(grey.photometric == 1);

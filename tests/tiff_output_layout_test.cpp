@@ -87,6 +87,7 @@ TEST_CASE("tags that belong to the source's bytes are not carried over") {
                                         325, 330, 338, 339, 347, 513, 530, 34665, 34853, 42113};
   for (const std::uint16_t id : dropped) layout.info.tags.push_back(raw_tag(id, TiffType::long32, 2, 4));
   layout.info.tags.push_back(raw_tag(60000, TiffType::ifd, 1, 4));
+  layout.info.photometric = 2;
   layout.info.tags.push_back(raw_tag(320, TiffType::short16, 768, 2));  // no palette
   layout.info.tags.push_back(
       raw_tag(340, TiffType::short16, 3, 2));  // one value per sample of another raster
@@ -160,6 +161,18 @@ TEST_CASE("a colour table of fewer bits is filled up with black") {
   std::vector<std::uint64_t> wanted(768, 0);
   for (std::size_t i = 0; i < 6; ++i) wanted[i / 2 * 256 + i % 2] = i + 1;
   CHECK(numbers(entries.at(320)) == wanted);
+}
+
+TEST_CASE("grey with a colour table is written as the palette that it is shown as") {
+  for (const std::uint16_t grey : std::initializer_list<std::uint16_t>{0, 1}) {
+    TiffOutputLayout layout = layout_of(16, 32);
+    layout.info.photometric = grey;
+    layout.info.tags = {tag_of<std::uint16_t>(320, TiffType::short16, {1, 2, 3, 4, 5, 6})};
+    CHECK(numbers(written_entries(layout).at(262)) == std::vector<std::uint64_t>{3});
+    layout.info.type = SampleType::float32;  // cannot index it
+    CHECK(numbers(written_entries(layout).at(262)) == std::vector<std::uint64_t>{grey});
+    CHECK_FALSE(written_entries(layout).contains(320));
+  }
 }
 
 TEST_CASE("georeferencing and nodata are written as GeoTIFF and GDAL tags") {

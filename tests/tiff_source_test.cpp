@@ -355,6 +355,35 @@ TEST_CASE("any directory of the file is read") {
   CHECK(TiffSource("a.tif", {}, files).info().photometric == 0);
 }
 
+TEST_CASE("grey of less than 8 bits has a colour table of its shades, from black to white or back") {
+  for (const std::uint32_t bits : {1u, 2u, 4u, 7u})
+    for (const bool is_white : {false, true}) {
+      Recipe recipe;
+      recipe.bits = bits;
+      if (is_white)
+        recipe.more_tags = [](TIFF* tiff) {
+          TIFFSetField(tiff, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISWHITE);
+          TIFFSetField(tiff, TIFFTAG_SOFTWARE, "someone");
+          TIFFSetField(tiff, TIFFTAG_TARGETPRINTER, "nobody");  // 337, behind the colour table
+        };
+      MemoryFiles files(make_tiff(recipe));
+      const RasterInfo info = TiffSource("a.tif", {}, files).info();
+      CHECK(info.photometric == (is_white ? 0 : 1));
+      CHECK(std::ranges::is_sorted(info.tags, {}, &RawTag::id));
+      const auto tag = std::ranges::find(info.tags, TIFFTAG_COLORMAP, &RawTag::id);
+      REQUIRE(tag != info.tags.end());
+      std::vector<std::uint16_t> table(3u << bits), wanted(table.size());
+      REQUIRE(tag->bytes.size() == 2 * table.size());
+      std::memcpy(table.data(), tag->bytes.data(), tag->bytes.size());
+      const std::uint32_t white = (1u << bits) - 1;
+      for (std::uint32_t i = 0; i < wanted.size(); ++i) {
+        const std::uint32_t shade = i % (white + 1);
+        wanted[i] = static_cast<std::uint16_t>((is_white ? white - shade : shade) * 65535 / white);
+      }
+      CHECK(table == wanted);
+    }
+}
+
 TEST_CASE("tags are carried with their true type and count, in the byte order of the machine") {
   for (const char* mode : {"wl", "wb", "wb8"}) {
     Recipe recipe;

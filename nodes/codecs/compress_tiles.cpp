@@ -8,6 +8,7 @@
 
 #include "framework/error.hpp"
 #include "framework/scratch_block.hpp"
+#include "nodes/raster/color_meanings.hpp"
 
 namespace weir {
 namespace {
@@ -50,7 +51,8 @@ void fit_codec(TileEncoding& encoding, const RasterInfo& info) {
   encoding.codec = resolved(encoding.codec, encoding.predictor);
   encoding.codec.format = {encoding.tiles.tile_width, encoding.samples_per_tile(), encoding.type, is_rgb};
   check_pieces(encoding.codec, encoding.tiles.tile_height);
-  const bool may_index = info.photometric == palette && bytes_of(info.type) <= 2 && !is_floating(info.type);
+  const bool may_index = has_color_table(info) ||
+                         (info.photometric == palette && bytes_of(info.type) <= 2 && !is_floating(info.type));
   if (may_index && is_lossy(encoding.codec))
     throw Error::usage("use", fmt::format("{} for indices of a colour table", name_of(encoding.codec)),
                        "it would change them");

@@ -11,7 +11,7 @@ constexpr std::string_view role = "colorinterp", item_name = "COLORINTERP";  // 
 constexpr std::string_view rgb_names[] = {"Red", "Green", "Blue"},
                            ink_names[] = {"Cyan", "Magenta", "Yellow", "Black"};
 constexpr std::string_view no_color[] = {"Gray", "Palette", "Undefined"};
-constexpr std::uint16_t gdal_metadata_tag = 42112;
+constexpr std::uint16_t gdal_metadata_tag = 42112, color_map_tag = 320, type_short = 3;
 
 std::span<const std::string_view> names_of(std::uint16_t photometric) {
   if (photometric == 2) return rgb_names;
@@ -43,11 +43,27 @@ std::uint32_t color_samples(std::uint16_t photometric) {
     case 1:  // MinIsBlack
     case 3:  // palette
       return 1;
+    case 2:   // RGB
+    case 6:   // YCbCr
+    case 8:   // CIE L*a*b*
+    case 9:   // ICC L*a*b*
+    case 10:  // ITU L*a*b*
+      return 3;
     case 5:  // separated: CMYK
       return 4;
-    default:  // RGB, YCbCr, Lab
-      return 3;
+    default:
+      return 0;
   }
+}
+
+bool has_color_table(const RasterInfo& info) {
+  const bool takes_one = info.photometric <= 1 || info.photometric == 3;
+  if (!takes_one || bytes_of(info.type) > 2 || is_floating(info.type)) return false;
+  const std::uint64_t colors = std::uint64_t{1} << (8 * bytes_of(info.type));
+  return std::ranges::any_of(info.tags, [&](const RawTag& tag) {
+    return tag.id == color_map_tag && tag.type == type_short && tag.count > 0 && tag.count % 3 == 0 &&
+           tag.count / 3 <= colors && tag.bytes.size() == tag.count * 2;
+  });
 }
 
 std::uint16_t extra_sample(const RasterInfo& info, std::uint32_t sample) {

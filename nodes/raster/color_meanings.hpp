@@ -11,11 +11,15 @@
 
 namespace weir {
 
-/// The first samples of a pixel that are its colours; 3 for interpretations that we do not know.
+/// The first samples of a pixel that a photometric interpretation takes for its colours; 0 where we do not know it.
 std::uint32_t color_samples(std::uint16_t photometric);
 
 /// A sample's value in ExtraSamples, whose values belong to the last samples; 0 where it has none.
 std::uint16_t extra_sample(const RasterInfo& info, std::uint32_t sample);
+
+/// Whether the first sample is shown by a colour table (ColorMap, 320) that its type can index: palettes, and greys that
+/// have one, which GDAL takes for palettes, too.
+bool has_color_table(const RasterInfo& info);
 
 /// What each sample is, in GDAL's words: Red, Green, Blue, Cyan, Magenta, Yellow, Black, Alpha, or what an item says. Empty
 /// where it is nothing of these, or Gray, Palette or Undefined, which need no item at any place.

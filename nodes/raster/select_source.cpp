@@ -15,7 +15,7 @@ namespace weir {
 namespace {
 
 // Values of PhotometricInterpretation (TIFF 6.0).
-constexpr std::uint16_t min_is_black = 1, rgb = 2, palette = 3;
+constexpr std::uint16_t min_is_black = 1, rgb = 2;
 constexpr std::uint16_t color_map = 320;
 constexpr std::uint16_t unassociated_alpha =
     2;  // of ExtraSamples; what GDAL, too, takes for alpha of no kind
@@ -59,7 +59,7 @@ std::uint16_t photometric_of(const RasterInfo& whole, std::span<const std::uint3
   if (begins_with({"Red", "Green", "Blue"})) return rgb;
   if (whole.photometric == rgb || is_alpha(meanings.front())) return min_is_black;
   const std::uint32_t colors = std::min(color_samples(whole.photometric), whole.samples);
-  if (samples.size() < colors) return min_is_black;
+  if (colors == 0 || samples.size() < colors) return min_is_black;
   for (std::uint32_t i = 0; i < colors; ++i)
     if (samples[i] != i) return min_is_black;
   return whole.photometric;
@@ -108,7 +108,7 @@ RasterInfo info_of_samples(const RasterInfo& whole, std::span<const std::uint32_
   std::vector<std::string> meanings;
   for (const std::uint32_t sample : samples) meanings.push_back(meanings_before[sample]);
   info.photometric = photometric_of(whole, samples, meanings);
-  const bool keeps_palette = info.photometric == palette;
+  const bool keeps_table = info.photometric == whole.photometric && samples.front() == 0;
   info.extra_samples.clear();
   for (std::uint32_t i = std::min(color_samples(info.photometric), info.samples); i < info.samples; ++i)
     info.extra_samples.push_back(extra_of(whole, samples[i], meanings[i]));
@@ -116,7 +116,7 @@ RasterInfo info_of_samples(const RasterInfo& whole, std::span<const std::uint32_
   say_color_meanings(info, meanings);
   info.tags.clear();
   for (const RawTag& tag : whole.tags) {
-    if (tag.id == color_map && !keeps_palette) continue;
+    if (tag.id == color_map && !keeps_table) continue;
     const bool follows =
         has_value_per_sample(tag.id) && tag.count == whole.samples && tag.bytes.size() % tag.count == 0;
     info.tags.push_back(follows ? of_samples(tag, samples) : tag);

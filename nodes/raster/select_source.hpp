@@ -18,7 +18,7 @@ std::vector<std::uint32_t> parse_samples(std::string_view text);
 /// begins with red, green and blue; else it stays where its colour samples are those of the whole in their order (for
 /// grey and palettes: where the first is), or it is MinIsBlack. Colours and alpha in another order are said in metadata
 /// items: color_meanings.hpp. ExtraSamples, metadata and the tags that have a value for each sample follow the samples,
-/// and a colour table goes with its palette.
+/// and a colour table goes with the sample that it is for.
 RasterInfo info_of_samples(const RasterInfo& whole, std::span<const std::uint32_t> samples);
 
 /// The raster with these samples alone; see SelectSource. Planes of a file that stores them apart, and that are not asked

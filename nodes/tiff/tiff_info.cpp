@@ -413,6 +413,26 @@ RasterInfo read_info(const ReadableFile& file, const TiffDirectory& directory, c
   return info;
 }
 
+/// Grey of less than 8 bits, in uint8, would be all but black, or white: a colour table has the shades that the file says.
+void add_grey_table(RasterInfo& info, const StoredSamples& stored) {
+  const bool is_grey =
+      info.photometric == PHOTOMETRIC_MINISWHITE || info.photometric == PHOTOMETRIC_MINISBLACK;
+  if (!is_grey || info.samples != 1 || stored.storage != SampleStorage::packed_bits || stored.bits >= 8)
+    return;
+  const auto place = std::ranges::lower_bound(info.tags, std::uint16_t{TIFFTAG_COLORMAP}, {}, &RawTag::id);
+  if (place != info.tags.end() && place->id == TIFFTAG_COLORMAP) return;
+  const std::uint32_t shades = 1u << stored.bits;
+  std::vector<std::uint16_t> table(3 * shades);  // all reds, all greens, all blues
+  for (std::uint32_t i = 0; i < table.size(); ++i) {
+    const std::uint32_t shade = i % shades;
+    const std::uint32_t light = info.photometric == PHOTOMETRIC_MINISWHITE ? shades - 1 - shade : shade;
+    table[i] = static_cast<std::uint16_t>(light * 65535 / (shades - 1));
+  }
+  RawTag tag{TIFFTAG_COLORMAP, TIFF_SHORT, table.size(), std::vector<std::byte>(2 * table.size())};
+  std::memcpy(tag.bytes.data(), table.data(), tag.bytes.size());
+  info.tags.insert(place, std::move(tag));
+}
+
 TiffImage read_image(const ReadableFile& file, const TiffDirectory& directory, std::optional<unsigned> number,
                      const CustomCodecs& codecs, bool keep_half) {
   const TiffHandle tiff(file, directory, number);
@@ -438,6 +458,7 @@ TiffImage read_image(const ReadableFile& file, const TiffDirectory& directory, s
     RawTag tag = read_tag(file, directory, entry);
     if (!read_metadata(tag, image.info)) image.info.tags.push_back(std::move(tag));
   }
+  add_grey_table(image.info, samples.stored);
   return image;
 }
 

@@ -51,7 +51,8 @@ struct TiffImage {
 
 /// Reads directory `number`, through libtiff, without touching pixels or offset arrays. Throws Error naming
 /// tag and value where the file is broken or says something that is not read: see the list in
-/// tiff_source.hpp. `codecs`: those known beside ours. `keep_half`: float16 stays, instead of becoming float32.
+/// tiff_source.hpp. Grey of less than 8 bits has a colour table of its shades (320) in its info's tags.
+/// `codecs`: those known beside ours. `keep_half`: float16 stays, instead of becoming float32.
 TiffImage read_tiff_image(const ReadableFile& file, unsigned number,
                           const std::vector<std::shared_ptr<const CustomCodec>>& codecs = {},
                           bool keep_half = false);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "framework/error.hpp"
+#include "nodes/raster/color_meanings.hpp"
 #include "nodes/raster/metadata.hpp"
 #include "nodes/tiff/gdal_metadata.hpp"
 #include "nodes/tiff/statistics_text.hpp"
@@ -56,48 +57,17 @@ constexpr std::uint16_t own[] = {
 };
 
 // Values of PhotometricInterpretation.
-constexpr std::uint16_t min_is_white = 0, min_is_black = 1, rgb = 2, palette = 3, transparency_mask = 4,
-                        separated = 5, ycbcr = 6, cie_lab = 8, icc_lab = 9, itu_lab = 10;
+constexpr std::uint16_t min_is_black = 1, palette = 3, transparency_mask = 4, ycbcr = 6;
 
 constexpr std::uint64_t largest_long = std::numeric_limits<std::uint32_t>::max();
 
-bool has_palette(const RasterInfo& info) {
-  if (bytes_of(info.type) > 2 || is_floating(info.type)) return false;
-  const std::uint64_t colors = std::uint64_t{1} << (8 * bytes_of(info.type));
-  return std::ranges::any_of(info.tags, [&](const RawTag& raw) {
-    return raw.id == tag::color_map && static_cast<TiffType>(raw.type) == TiffType::short16 &&
-           raw.count > 0 && raw.count % 3 == 0 && raw.count / 3 <= colors &&
-           raw.bytes.size() == raw.count * 2;
-  });
-}
-
-// Samples of a pixel that a photometric interpretation takes; 0 where we do not know it.
-std::uint32_t color_samples(std::uint16_t photometric) {
-  switch (photometric) {
-    case min_is_white:
-    case min_is_black:
-    case palette:
-      return 1;
-    case rgb:
-    case ycbcr:
-    case cie_lab:
-    case icc_lab:
-    case itu_lab:
-      return 3;
-    case separated:
-      return 4;
-    default:
-      return 0;
-  }
-}
-
-// The interpretation that is true of the raster as it is written. Grey where it has too few samples, no
-// colour table, or where the interpretation belongs to a codec (LogLuv) or to one bit (masks).
+// The interpretation that is true of the raster as it is written. A palette where greys have a colour table; grey where it
+// has too few samples, no colour table, or where the interpretation belongs to a codec (LogLuv) or to one bit (masks).
 std::uint16_t photometric_of(const RasterInfo& info) {
   const std::uint32_t needed = color_samples(info.photometric);
   if (needed == 0 || info.samples < needed) return min_is_black;
-  if (info.photometric == palette && !has_palette(info)) return min_is_black;
-  return info.photometric;
+  if (has_color_table(info)) return palette;
+  return info.photometric == palette ? min_is_black : info.photometric;
 }
 
 // One value for each sample beyond the colours (TIFF 6.0 section 18): those that are known belong to the last

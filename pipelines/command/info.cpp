@@ -17,6 +17,8 @@
 namespace weir::command {
 namespace {
 
+constexpr std::uint16_t palette = 3, color_map_tag = 320;
+
 /// On one line; band numbers as GDAL counts them.
 void print_item(const MetadataItem& item) {
   std::string text = fmt::format("{} = {}", item.role.empty() ? item.name : item.role, item.text);
@@ -82,11 +84,11 @@ void print_raster(const ChunkSource& source) {
   if (info.nodata) fmt::print("  nodata       {}\n", *info.nodata);
   for (const auto& [label, text] : describe_place(info)) fmt::print("  {:<12} {}\n", label, text);
   for (const MetadataItem& item : info.metadata) print_item(item);
-  if (!info.tags.empty()) {
-    std::string ids;
-    for (const RawTag& tag : info.tags) ids += fmt::format("{}{}", ids.empty() ? "" : ", ", tag.id);
-    fmt::print("  other tags   {}\n", ids);
-  }
+  std::string ids;
+  for (const RawTag& tag : info.tags)
+    if (tag.id != color_map_tag || info.photometric == palette)  // else it is a reader's: the file says grey
+      ids += fmt::format("{}{}", ids.empty() ? "" : ", ", tag.id);
+  if (!ids.empty()) fmt::print("  other tags   {}\n", ids);
   fmt::print("  read as      {} chunks of up to {} x {} pixels\n", source.grid().count(),
              source.grid().rows.largest(), source.grid().cols.largest());
   if (const std::optional<RemoteReading> remote = source.remote()) {

@@ -91,6 +91,36 @@ def odd_bits():
     print(f"{files} files of odd bits")
 
 
+def shown(raster):
+    """0 to 255, as a viewer shows the first band."""
+    band = raster.GetRasterBand(1)
+    table = band.GetColorTable()
+    pixels = band.ReadAsArray()
+    if table is not None:
+        return numpy.array([table.GetColorEntry(i)[0] for i in range(table.GetCount())])[pixels]
+    return pixels * 255.0 / (2 ** int(band.GetMetadataItem("NBITS", "IMAGE_STRUCTURE") or 8) - 1)
+
+
+def shades():
+    """Grey of few bits becomes 8 bits that look the same; GDAL keeps the bits."""
+    random = numpy.random.default_rng(6)
+    path, copy = str(checks.SCRATCH / "grey.tif"), str(checks.SCRATCH / "copy.tif")
+    for bits in (1, 2, 4, 7, 8):
+        for white in ("MINISWHITE", "MINISBLACK"):
+            pixels = random.integers(0, 2**bits, size=(1, 37, 45), dtype=numpy.uint8)
+            write(path, pixels, gdal.GDT_Byte, [f"NBITS={bits}", f"PHOTOMETRIC={white}"])
+            problems = []
+            for flags in ([], ["--to", "cog"], ["--window", "3,5,20,30"]):
+                checks.weir("convert", path, copy, *flags, "--overwrite", "--quiet")
+                wanted, found = gdal.Open(path), gdal.Open(copy)
+                rows, cols = (slice(5, 35), slice(3, 23)) if "--window" in flags else (slice(None), slice(None))
+                if numpy.abs(shown(wanted)[rows, cols] - shown(found)).max() > 1:
+                    problems.append(f"{flags}: {shown(found)[0, :4]} and not {shown(wanted)[rows, cols][0, :4]}")
+                if not numpy.array_equal(found.ReadAsArray(), pixels[0][rows, cols]):
+                    problems.append(f"{flags}: other values")
+            checks.check(f"{bits} bit{'s' * (bits > 1)} of grey, {white}, look as they did", problems)
+
+
 def halves():
     random = numpy.random.default_rng(5)
     path, copy, kept = (checks.SCRATCH / name for name in ("half.tif", "copy.tif", "kept.tif"))
@@ -162,6 +192,7 @@ def main():
     if not checks.VENV_PYTHON:
         checks.skip("tifffile agrees", "PyPI cannot be reached")
     odd_bits()
+    shades()
     halves()
     complex_samples()
     checks.finish()
