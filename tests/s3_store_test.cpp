@@ -74,10 +74,10 @@ TEST_CASE("each try of a request to a bucket is signed when it is sent, however 
     signatures[request.path].insert(request.headers.at("authorization"));
   }
   CHECK(times.size() == 4);
-  for (const auto& [path, all] : times) {
-    CAPTURE(path);
-    CHECK(all.size() == 2);
-    CHECK(signatures[path].size() == 2);
+  for (const auto& of : times) {
+    CAPTURE(of.first);
+    CHECK(of.second.size() == 2);
+    CHECK(signatures[of.first].size() == 2);
   }
 }
 
