@@ -92,6 +92,27 @@ TEST_CASE("overviews make a pyramid, whose levels are read, and the printed grap
   CHECK(file_bytes(folder / "a.zarr/1/c/0/0") == level);
 }
 
+TEST_CASE("a chunk that is not there is fill in a graph file, or an error where the file says so") {
+  const TemporaryFolder folder;
+  const std::string array = folder / "a.zarr";
+  const Ended made = weir({"convert", "terrain:300x200:int16", array, "--tile", "64"});
+  CHECK_MESSAGE(made.code == 0, made.err);
+  std::string graph = weir({"convert", array, folder / "a.tif", "--print-graph"}).out;
+  const std::size_t place = graph.find("type: read_zarr,");
+  REQUIRE(place != std::string::npos);
+  std::filesystem::remove(array + "/c/1/2");
+  for (const std::string missing : {"fill", "error"}) {
+    std::string text = graph;
+    text.insert(place, "missing: " + missing + ", ");
+    std::ofstream(folder / "a.yaml") << text;
+    const Ended run = weir({"run", folder / "a.yaml"});
+    CHECK(run.code == (missing == "fill" ? 0 : 1));
+    CHECK(contains(run.err, "c/1/2: there is no such key") == (missing == "error"));
+    CHECK(std::filesystem::exists(folder / "a.tif") == (missing == "fill"));
+    std::filesystem::remove(folder / "a.tif");
+  }
+}
+
 TEST_CASE("options that the output has not are refused in one line") {
   const TemporaryFolder folder;
   for (const std::vector<std::string>& wrong : {std::vector<std::string>{"a.zarr", "--strip", "8"},

@@ -6,6 +6,7 @@ import json
 import pathlib
 import shutil
 import sys
+import warnings
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 
@@ -43,9 +44,13 @@ def layout_arguments(layout):
     return {key: value for key, value in layout.items() if not (key == "chunks" and value == ())}
 
 
-def by_tensorstore(folder, path):
+def opened_by_tensorstore(folder, path):
     driver = "zarr3" if (folder / path / "zarr.json").exists() else "zarr"
-    return tensorstore.open({"driver": driver, "kvstore": {"driver": "file", "path": str(folder / path)}}, open=True).result().read().result()
+    return tensorstore.open({"driver": driver, "kvstore": {"driver": "file", "path": str(folder / path)}}, open=True).result()
+
+
+def by_tensorstore(folder, path):
+    return opened_by_tensorstore(folder, path).read().result()
 
 
 def some_slices(shape, seed):
@@ -139,6 +144,75 @@ def check_v3(name, dtype, layout, compressor, big, transposed, seed):
     checks.check(name, problems)
 
 
+def sharding(chunk, inner, index=None):
+    index = index or [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}]
+    return {"name": "sharding_indexed", "configuration": {"chunk_shape": list(chunk), "codecs": inner, "index_codecs": index,
+                                                          "index_location": "end"}}
+
+
+def chains():
+    """Codecs around shards, which every writer has to apply and every reader to undo."""
+    number = [{"name": "bytes", "configuration": {"endian": "little"}}]
+    turned = {"name": "transpose", "configuration": {"order": [1, 0]}}
+    gzip, crc32c = {"name": "gzip", "configuration": {"level": 1}}, {"name": "crc32c"}
+    zstd = {"name": "zstd", "configuration": {"level": 1, "checksum": False}}
+    # Of chunks of 20 x 20. zarr takes the shape in a turned shard for one that is not turned: sizes divide both ways.
+    return {
+        "shards with crc32c behind": [sharding((4, 5), number), crc32c],
+        "shards with gzip and crc32c behind": [sharding((4, 5), [*number, zstd]), gzip, crc32c],
+        "turned shards": [turned, sharding((5, 4), [*number, zstd])],
+        "turned shards of turned chunks, with zstd behind": [turned, sharding((5, 4), [turned, *number]), zstd],
+        "no shards, turned, with gzip and crc32c": [turned, *number, gzip, crc32c],
+        "shards in shards": [sharding((10, 20), [sharding((5, 4), [*number, zstd])])],
+        "shards in shards with crc32c between and behind": [sharding((10, 20), [sharding((5, 4), number), crc32c]), crc32c],
+        "turned shards in shards": [turned, sharding((10, 5), [turned, sharding((5, 5), [*number, gzip])])],
+    }
+
+
+def check_chain(name, chain, seed):
+    """Each of zarr, tensorstore and Weir writes, all of them read: whole, and after a part was written over. tensorstore refuses
+    what comes behind shards."""
+    folder = checks.SCRATCH / "store"
+    shutil.rmtree(folder, ignore_errors=True)
+    shape, problems = (37, 53), []
+    described = json.dumps({"zarr_format": 3, "node_type": "array", "shape": list(shape), "data_type": "uint16", "fill_value": 7,
+                            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [20, 20]}},
+                            "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+                            "codecs": chain, "attributes": {}}, indent=2)
+    part = (slice(3, 30), slice(11, 49))
+
+    def written(writer, path, elements, slices):
+        if writer == "zarr":
+            zarr.open_array(str(folder / path), mode="r+")[slices] = elements
+        elif writer == "tensorstore":
+            opened_by_tensorstore(folder, path)[slices].write(elements).result()
+        else:
+            zarr_tool.write(folder, path, elements, slices, shape)
+
+    peers = {"zarr": lambda path: zarr.open_array(str(folder / path), mode="r")[...],
+             "Weir": lambda path: zarr_tool.read(folder, path, "uint16", shape)}
+    if "behind" not in name:
+        peers["tensorstore"] = lambda path: by_tensorstore(folder, path)
+    for writer in peers:
+        path = writer.lower()
+        try:
+            zarr_tool.create(folder, path, described)
+            wanted = zarr_tool.elements_of("uint16", shape, seed)
+            written(writer, path, wanted, (slice(0, 37), slice(0, 53)))
+            for step in range(2):
+                if step == 1:
+                    wanted[part] = zarr_tool.elements_of("uint16", shape, seed + 1)[part]
+                    written(writer, path, wanted[part], part)
+                problems += [f"{reader} reads other elements than {writer} wrote in step {step}"
+                             for reader, read in peers.items() if not zarr_tool.same(numpy.asarray(read(path)), wanted)]
+                if not zarr_tool.same(zarr_tool.read(folder, path, "uint16", shape, part), wanted[part]):
+                    problems.append(f"Weir reads another part than {writer} wrote in step {step}")
+            problems += [f"validate finds fault with {writer}: {fault}" for fault in zarr_tool.faults(folder / path)]
+        except Exception as error:
+            problems.append(f"{writer}: {type(error).__name__}: {error}")
+    checks.check(f"zarr v3, {name}", problems)
+
+
 def check_v2(name, dtype, layout, compressor, order, seed):
     folder = checks.SCRATCH / "store"
     shutil.rmtree(folder, ignore_errors=True)
@@ -183,6 +257,9 @@ def main():
             big, transposed = number % 3 == 0, number % 4 == 0
             check_v3(f"zarr v3 {dtype} {layout_name} {compressor}{' big-endian' if big else ''}{' transposed' if transposed else ''}",
                      dtype, layout, COMPRESSORS[compressor], big, transposed, number)
+    warnings.filterwarnings("ignore", message="Combining a `sharding_indexed` codec")  # slow, and right
+    for seed, (name, chain) in enumerate(chains().items()):
+        check_chain(name, chain, seed)
     import numcodecs
     v2 = {"none": None, "zlib": numcodecs.Zlib(5), "gzip": numcodecs.GZip(5), "zstd": numcodecs.Zstd(3), "blosc": numcodecs.Blosc("lz4"),
           "lz4": numcodecs.LZ4(), "bz2": numcodecs.BZ2(1)}
