@@ -100,8 +100,9 @@ TEST_CASE("conventions say where a raster lies") {
   CHECK(v3.find("add_offset") == nullptr);            // each its own
   CHECK(*v3.find("_FillValue") == JsonValue("AAAAAICHw8A="));
   CHECK(v3.find("_CRS") == nullptr);
-  const JsonValue v2 =
-      json(raster_attributes(utm_raster(), 2, {"band", "y", "x"}, "y", "x", R"({"mine": 1})"));
+  RasterInfo with_others = utm_raster();
+  with_others.attributes = {{"mine", "1"}};
+  const JsonValue v2 = json(raster_attributes(with_others, 2, {"band", "y", "x"}));
   CHECK(*v2.find("mine") == JsonValue(1));
   CHECK(*v2.find("_ARRAY_DIMENSIONS") == json(R"(["band", "y", "x"])"));
   CHECK(*v2.find("_CRS") == json(R"({"url": "http://www.opengis.net/def/crs/EPSG/0/32725"})"));

@@ -56,6 +56,8 @@ RasterInfo converted(const RasterInfo& from, const ConvertOptions& options, Samp
   });
   const bool is_scaled = options.scale != 1 || options.offset != 0;
   to.metadata = without_statistics(std::move(to.metadata));
+  to.attributes =
+      keeps_values ? without_statistics(std::move(to.attributes)) : without_values(std::move(to.attributes));
   std::erase_if(to.metadata, [&](const MetadataItem& item) {
     return ((options.unscale || is_scaled) && is_scale(item)) ||
            (is_scaled && item.sample && item.role == "unittype");

@@ -31,7 +31,8 @@ struct ConvertOptions {
 /// nodata value for is an Error of its chunk.
 ///
 /// Metadata: statistics are dropped; scale, offset and unit too where the values are scaled with numbers of the caller's. A
-/// colour table stays where the values do. Tags about the range of values are dropped.
+/// colour table stays where the values do. Tags about the range of values are dropped, and attributes about values where these do not
+/// stay.
 class ConvertSource : public ChunkSource {
  public:
   /// Throws a usage Error for complex to real, for scaling of complex numbers, for numbers that are not finite, and where

@@ -75,6 +75,24 @@ std::vector<MetadataItem> without_statistics(std::vector<MetadataItem> items) {
   return items;
 }
 
+std::vector<RawAttribute> without_statistics(std::vector<RawAttribute> attributes) {
+  std::erase_if(attributes, [](const RawAttribute& each) {
+    return each.name == "actual_range" || each.name.starts_with("STATISTICS_");
+  });
+  return attributes;
+}
+
+std::vector<RawAttribute> without_values(std::vector<RawAttribute> attributes) {
+  // CF 1.11, appendix A: those of which a value is one of the stored ones, or a unit or packing of them.
+  constexpr std::string_view about_values[] = {
+      "flag_values", "flag_masks",    "flag_meanings", "valid_min",  "valid_max", "valid_range",
+      "_FillValue",  "missing_value", "scale_factor",  "add_offset", "units"};
+  std::erase_if(attributes, [&](const RawAttribute& each) {
+    return std::ranges::find(about_values, each.name) != std::end(about_values);
+  });
+  return without_statistics(std::move(attributes));
+}
+
 std::vector<MetadataItem> with_items(std::vector<MetadataItem> items,
                                      const std::vector<MetadataItem>& changes) {
   for (const MetadataItem& change : changes) {

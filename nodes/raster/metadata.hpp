@@ -16,6 +16,10 @@ std::vector<MetadataItem> metadata_of_samples(const std::vector<MetadataItem>& i
 
 /// Without what was measured of the pixels (STATISTICS_MINIMUM ..., as GDAL names them): for rasters with other pixels.
 std::vector<MetadataItem> without_statistics(std::vector<MetadataItem> items);
+/// The same of attributes: GDAL's STATISTICS_..., and CF's actual_range.
+std::vector<RawAttribute> without_statistics(std::vector<RawAttribute> attributes);
+/// Nor what CF and GDAL say of single values and their range: flag_values and flag_meanings, valid_range, missing_value ...
+std::vector<RawAttribute> without_values(std::vector<RawAttribute> attributes);
 
 /// `items` after `changes`: each takes the place of the one that says the same thing (role, or else name, of the same
 /// sample and domain), or comes behind.

@@ -20,6 +20,7 @@ RasterInfo level_info(const RasterInfo& full, std::uint64_t height, std::uint64_
   info.width = width;
   info.georeferencing = scaled(full.georeferencing, full.height, full.width, height, width);
   info.metadata.clear();
+  info.attributes.clear();
   std::erase_if(info.tags, [](const RawTag& tag) { return tag.id != color_map_tag; });
   return info;
 }

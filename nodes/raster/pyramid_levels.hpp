@@ -55,7 +55,7 @@ class PyramidLevels {
   /// Lays the levels out. `full`: the raster as it will be stored. Throws a usage Error.
   void make(const RasterInfo& full, const TileLayout& tiles, const OverviewOptions& options);
   std::size_t count() const { return levels_.size(); }
-  /// What a level says of itself: the full raster's place in its own pixels, nodata and colours; no metadata, no other tags above level 0.
+  /// What a level says of itself: the full raster's place in its own pixels, nodata and colours; no metadata, no attributes and no other tags above level 0.
   const RasterInfo& info(std::size_t level) const { return levels_[level].info; }
   Resampling resampling() const { return resampling_; }
 

@@ -47,6 +47,18 @@ struct MetadataItem {
   bool operator==(const MetadataItem&) const = default;
 };
 
+/// An attribute of a Zarr array that is nothing of what follows here, as JSON.
+struct RawAttribute {
+  std::string name, json;
+  bool operator==(const RawAttribute&) const = default;
+};
+
+/// What a Zarr array calls the axes of a raster; empty where it does not say.
+struct AxisNames {
+  std::string rows, cols, samples;
+  bool operator==(const AxisNames&) const = default;
+};
+
 /// Everything about a raster but its pixels.
 struct RasterInfo {
   std::uint64_t height = 0, width = 0;
@@ -59,7 +71,9 @@ struct RasterInfo {
   /// Whether blocks have a mask plane beside the samples: which pixels are valid. TIFF's transparency mask.
   bool has_mask = false;
   std::vector<MetadataItem> metadata;
-  std::vector<RawTag> tags;  ///< all else that a copy should keep, ascending ids
+  std::vector<RawTag> tags;              ///< all else that a copy should keep, ascending ids
+  std::vector<RawAttribute> attributes;  ///< the same from Zarr to Zarr; no other format has a place for them
+  AxisNames axis_names;                  ///< from Zarr to Zarr, too
 
   /// Of all samples of a pixel, without the mask.
   std::uint64_t pixel_bytes() const { return std::uint64_t{samples} * bytes_of(type); }

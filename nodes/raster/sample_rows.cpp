@@ -36,6 +36,7 @@ RasterInfo computed_from(const RasterInfo& input, SampleType type) {
   info.type = type;
   info.georeferencing = input.georeferencing;
   info.metadata = metadata_of_samples(without_statistics(input.metadata), {});
+  info.axis_names = input.axis_names;
   if (input.photometric == 2) {  // colours stay colours
     info.photometric = 2;
     info.extra_samples = input.extra_samples;
@@ -68,6 +69,7 @@ void replace_nodata(RasterInfo& info, const std::string& nodata) {
   if (!info.nodata_value())
     throw Error::usage("use", "nodata value '" + nodata + "'", "it is neither a number nor nan");
   info.metadata = without_statistics(std::move(info.metadata));
+  info.attributes = without_statistics(std::move(info.attributes));
 }
 
 std::optional<std::string> output_nodata(const RasterInfo& input, SampleType type,

@@ -113,6 +113,7 @@ RasterInfo info_of_samples(const RasterInfo& whole, std::span<const std::uint32_
   for (std::uint32_t i = std::min(color_samples(info.photometric), info.samples); i < info.samples; ++i)
     info.extra_samples.push_back(extra_of(whole, samples[i], meanings[i]));
   info.metadata = metadata_of_samples(whole.metadata, {samples.begin(), samples.end()});
+  if (info.samples != whole.samples) info.attributes = without_statistics(std::move(info.attributes));
   say_color_meanings(info, meanings);
   info.tags.clear();
   for (const RawTag& tag : whole.tags) {

@@ -75,8 +75,10 @@ WindowSource::WindowSource(std::shared_ptr<const ChunkSource> whole, const Windo
   info_.width = window.width;
   info_.georeferencing = shifted(info_.georeferencing, window.row, window.col);
   shift_rpcs(info_, window.row, window.col);
-  if (window != Window{0, 0, whole_->info().height, whole_->info().width})
+  if (window != Window{0, 0, whole_->info().height, whole_->info().width}) {
     info_.metadata = without_statistics(std::move(info_.metadata));
+    info_.attributes = without_statistics(std::move(info_.attributes));
+  }
   excess_bytes_ = whole_->excess_bytes();
   const ChunkGrid& grid = whole_->grid();
   first_ = {grid.rows.piece_at(window.row), grid.cols.piece_at(window.col)};

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -40,6 +42,11 @@ std::optional<std::uint16_t> epsg_code_of(const Georeferencing& place) {
   return code && *code != 0 && *code != geo_key::user_defined ? code : std::nullopt;
 }
 
+/// geo-proj, spatial, multiscales.
+constexpr const char* our_conventions[] = {"f17cb550-5864-4468-aeb7-f3180cfb622f",
+                                           "689b58e2-cf7b-45e0-9fff-9cfc0883d6b4",
+                                           "d35379db-88df-4056-af3a-620245f8e347"};
+
 /// The uuid is what tells a convention; the rest is for people. https://github.com/zarr-conventions/zarr-conventions-spec
 JsonValue convention(const char* name, const char* uuid, const char* repository, const char* description) {
   return JsonValue::Object{
@@ -52,16 +59,14 @@ JsonValue convention(const char* name, const char* uuid, const char* repository,
       {"description", description}};
 }
 JsonValue proj_convention() {
-  return convention("proj:", "f17cb550-5864-4468-aeb7-f3180cfb622f", "geo-proj",
+  return convention("proj:", our_conventions[0], "geo-proj",
                     "Coordinate reference system information for geospatial data");
 }
 JsonValue spatial_convention() {
-  return convention("spatial:", "689b58e2-cf7b-45e0-9fff-9cfc0883d6b4", "spatial",
-                    "Spatial coordinate information");
+  return convention("spatial:", our_conventions[1], "spatial", "Spatial coordinate information");
 }
 JsonValue multiscales_convention() {
-  return convention("multiscales", "d35379db-88df-4056-af3a-620245f8e347", "multiscales",
-                    "Multiscale layout of zarr datasets");
+  return convention("multiscales", our_conventions[2], "multiscales", "Multiscale layout of zarr datasets");
 }
 
 /// Adds to `zarr_conventions`, once each.
@@ -252,28 +257,79 @@ void read_cf(RasterInfo& info, const JsonPlace& attributes) {
   }
 }
 
+/// xarray's, see nodata_json; nothing where it is no such.
+std::optional<std::string> number_of_base64(const std::string& text) {
+  const auto bytes = bytes_of_base64(text);
+  if (!bytes || bytes->size() != 8) return std::nullopt;
+  std::uint64_t bits = 0;
+  for (int i = 7; i >= 0; --i)
+    bits = bits << 8 | std::to_integer<std::uint64_t>((*bytes)[static_cast<std::size_t>(i)]);
+  return fmt::format("{}", std::bit_cast<double>(bits));
+}
+
+/// What an attribute says of nodata; nothing where it is no number.
+std::optional<std::string> nodata_in(const JsonValue& value, SampleType type) {
+  if (const JsonNumber* number = value.number()) return number->text == "NaN" ? "nan" : number->text;
+  const std::string* text = value.text();
+  return text != nullptr && is_floating(type) ? number_of_base64(*text) : std::nullopt;
+}
+
 /// CF's `missing_value` is an older way to say it, and counts where there is no other.
 void read_nodata(RasterInfo& info, const JsonPlace& attributes) {
   auto found = attributes.find("_FillValue");
   if (!found && !info.nodata) found = attributes.find("missing_value");
   if (!found || found->value() == nodata_json(info)) return;
-  if (const JsonNumber* number = found->value().number()) {
-    info.nodata = number->text == "NaN" ? "nan" : number->text;
-  } else if (const std::string* text = found->value().text(); text != nullptr && is_floating(info.type)) {
-    const auto bytes = bytes_of_base64(*text);
-    if (!bytes || bytes->size() != 8) return;  // not xarray's
-    std::uint64_t bits = 0;
-    for (int i = 7; i >= 0; --i)
-      bits = bits << 8 | std::to_integer<std::uint64_t>((*bytes)[static_cast<std::size_t>(i)]);
-    info.nodata = fmt::format("{}", std::bit_cast<double>(bits));
+  if (auto nodata = nodata_in(found->value(), info.type)) info.nodata = std::move(nodata);
+}
+
+/// Without those that are written anew where they hold.
+JsonValue other_conventions(const JsonValue& all) {
+  JsonValue::Array others;
+  for (const JsonValue& one : *all.array()) {
+    const JsonValue* uuid = one.find("uuid");
+    const bool is_ours = uuid != nullptr && uuid->text() != nullptr &&
+                         std::ranges::find(our_conventions, *uuid->text()) != std::end(our_conventions);
+    if (!is_ours) others.push_back(one);
   }
+  return others;
+}
+
+/// Whether something of the info says what this attribute did, or it is of the array alone that had it.
+bool is_taken_over(const std::string& name, const JsonValue& value, const RasterInfo& info) {
+  constexpr std::string_view others[] = {"weir",         "_ARRAY_DIMENSIONS", "_CRS",
+                                         "grid_mapping", "coordinates",       "multiscales"};
+  if (std::ranges::find(others, name) != std::end(others) || name.starts_with("proj:") ||
+      name.starts_with("spatial:"))
+    return true;
+  for (const CfName& cf : cf_names)
+    if (name == cf.attribute) return cf.is_number ? value.number() != nullptr : value.text() != nullptr;
+  if (name == "_FillValue" || name == "missing_value") {
+    const auto nodata = nodata_in(value, info.type);
+    return nodata && (name == "_FillValue" || nodata == info.nodata);
+  }
+  return false;
+}
+
+std::vector<RawAttribute> other_attributes(const JsonValue& document, const RasterInfo& info) {
+  std::vector<RawAttribute> others;
+  for (const auto& [name, value] : *document.object()) {
+    if (is_taken_over(name, value, info)) continue;
+    const bool is_conventions = name == "zarr_conventions" && value.array() != nullptr;
+    const JsonValue kept = is_conventions ? other_conventions(value) : value;
+    if (!is_conventions || !kept.array()->empty()) others.push_back({name, to_text(kept)});
+  }
+  return others;
 }
 
 }  // namespace
 
 std::string raster_attributes(const RasterInfo& info, int format, const std::vector<std::string>& dimensions,
-                              const std::string& rows, const std::string& cols, const std::string& before) {
-  JsonValue attributes = parsed(before, "the attributes");
+                              const std::string& rows, const std::string& cols) {
+  const ZarrLimits limits;
+  JsonValue::Object kept;
+  for (const RawAttribute& each : info.attributes)
+    kept.emplace_back(each.name, parse_json(each.json, each.name, limits.metadata_bytes, limits.depth));
+  JsonValue attributes = std::move(kept);
   if (format == 2) {
     JsonValue::Array names;
     for (const std::string& name : dimensions) names.emplace_back(name);
@@ -299,6 +355,7 @@ std::vector<std::string> read_raster_attributes(RasterInfo& info, const std::str
   PlaceReader(info, place, notes).read();
   read_cf(info, place);
   read_nodata(info, place);
+  info.attributes = other_attributes(document, info);
   return notes;
 }
 

@@ -13,15 +13,15 @@ namespace weir {
 // `add_offset`, `units` and `long_name` where they hold for the whole array, `_FillValue` as xarray writes it in v3 (reading: else `missing_value`); on v2 also
 // `_ARRAY_DIMENSIONS` (xarray) and `_CRS` (GDAL). What none of them can carry (GeoKeys value for value, control points, names of
 // bands, tags) goes under `weir`, and is taken back from there as long as the others still say the same: where another program has
-// changed them, theirs is newer.
+// changed them, theirs is newer. All other attributes are RasterInfo::attributes, but for those that tell of arrays which a new array
+// has not beside it: `grid_mapping`, `coordinates`.
 
-/// The attributes (a JSON object) of an array of these dimensions, of which `rows` and `cols` are the raster's; `before` are others, which
-/// stay.
+/// The attributes (a JSON object) of an array of these dimensions, of which `rows` and `cols` are the raster's: first info.attributes, then
+/// ours.
 std::string raster_attributes(const RasterInfo& info, int format, const std::vector<std::string>& dimensions,
-                              const std::string& rows = "y", const std::string& cols = "x",
-                              const std::string& before = "{}");
+                              const std::string& rows = "y", const std::string& cols = "x");
 
-/// Sets what the attributes say: georeferencing, nodata, metadata, photometric, extra samples, tags; of `info`, the sizes and the type are
+/// Sets what the attributes say: georeferencing, nodata, metadata, photometric, extra samples, tags, and what others are there; of `info`, the sizes and the type are
 /// there. Returns what is there and could not be taken over (a CRS that GeoKeys cannot say), a line each. Throws an Error about
 /// `name` for what is broken.
 std::vector<std::string> read_raster_attributes(RasterInfo& info, const std::string& attributes,

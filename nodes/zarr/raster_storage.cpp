@@ -10,6 +10,7 @@
 #include "nodes/raster/metadata.hpp"
 #include "nodes/raster/sample_rows.hpp"
 #include "nodes/zarr/raster_attributes.hpp"
+#include "nodes/zarr/raster_axes.hpp"
 #include "nodes/zarr/zarr_hierarchy.hpp"
 
 namespace weir {
@@ -50,6 +51,8 @@ std::vector<ZarrCodecSpec> codecs_of(const ZarrStorage& storage) {
   codecs.push_back(codec);
   return codecs;
 }
+
+const AxisNames usual_axes{"y", "x", "band"};
 
 bool has_fill(const RasterInfo& info) {
   return info.nodata && can_hold(info.type, *info.nodata);
@@ -98,17 +101,15 @@ ZarrArrayMetadata raster_array(const RasterInfo& info, const TileLayout& tiles, 
   array.type = zarr_type_of(info.type);
   array.shape = {info.height, info.width};
   array.chunk_shape = {tiles.tile_height, tiles.tile_width};
-  std::vector<std::string> dimensions{"y", "x"};
+  const bool bands_first = tiles.planes > 1;
+  const auto add = [&](auto& axes, auto value) {
+    axes.insert(bands_first ? axes.begin() : axes.end(), value);
+  };
   if (info.samples > 1) {
-    const bool first = tiles.planes > 1;
-    const auto add = [&](auto& axes, auto value) { axes.insert(first ? axes.begin() : axes.end(), value); };
     add(array.shape, std::uint64_t{info.samples});
-    add(array.chunk_shape, std::uint64_t{first ? 1 : info.samples});
-    add(dimensions, std::string("band"));
+    add(array.chunk_shape, std::uint64_t{bands_first ? 1 : info.samples});
   }
   if (storage.format == 2) array.keys = {false, '.'};
-  if (storage.format == 3)
-    for (const std::string& name : dimensions) array.dimension_names.emplace_back(name);
   if (storage.format == 3 || has_fill(stored)) {
     const Fill fill = fill_for(stored);
     array.fill.assign(fill.sample.begin(),
@@ -136,7 +137,20 @@ ZarrArrayMetadata raster_array(const RasterInfo& info, const TileLayout& tiles, 
     codec.sharding = std::make_shared<const ZarrSharding>(std::move(sharding));
     array.codecs = {codec};
   }
-  array.attributes = raster_attributes(stored, storage.format, dimensions);
+  const auto name_axes = [&](const AxisNames& names) {
+    std::vector<std::string> dimensions{names.rows, names.cols};
+    if (info.samples > 1) add(dimensions, names.samples);
+    if (storage.format == 3) array.dimension_names.assign(dimensions.begin(), dimensions.end());
+    array.attributes = raster_attributes(stored, storage.format, dimensions, names.rows, names.cols);
+  };
+  AxisNames names = usual_axes;
+  for (std::string AxisNames::*name : {&AxisNames::rows, &AxisNames::cols, &AxisNames::samples})
+    if (!(info.axis_names.*name).empty()) names.*name = info.axis_names.*name;
+  name_axes(names);
+  const RasterAxes axes = info.samples == 1 ? RasterAxes{0, 1, std::nullopt}
+                          : bands_first     ? RasterAxes{1, 2, 0}
+                                            : RasterAxes{0, 1, 2};
+  if (raster_axes(array, "auto", "the array") != axes) name_axes(usual_axes);
   return array;
 }
 

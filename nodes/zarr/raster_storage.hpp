@@ -36,7 +36,8 @@ struct ZarrStorage {
 RasterInfo stored_info(const RasterInfo& info, const ZarrStorage& storage);
 /// How a raster is cut into chunks. Throws a usage Error.
 TileLayout chunk_tiles(const RasterInfo& info, const ZarrStorage& storage);
-/// What an array says of itself that a raster is stored as. Of v2 without a nodata value the fill is null: nobody takes 0 for it, and
+/// What an array says of itself that a raster is stored as. Axes keep their names (info.axis_names) where a reader finds rows and columns
+/// by these, else they are y, x and band. Of v2 without a nodata value the fill is null: nobody takes 0 for it, and
 /// all chunks are stored. Throws a usage Error for options that do not fit together, and for a raster that Zarr cannot store.
 ZarrArrayMetadata raster_array(const RasterInfo& info, const TileLayout& tiles, const ZarrStorage& storage);
 /// All that the nodes which encode and store it need. `path`: of the array below the output's node.

@@ -6,6 +6,7 @@
 
 #include "framework/error.hpp"
 #include "nodes/zarr/raster_attributes.hpp"
+#include "nodes/zarr/raster_axes.hpp"
 #include "nodes/zarr/zarr_hierarchy.hpp"
 
 namespace weir {
@@ -40,8 +41,10 @@ void ZarrLevels::describe(const TilesEdge& tiles) {
   }
   std::vector<ZarrArrayMetadata> arrays;
   for (const ZarrTiles& level : levels_) arrays.push_back(level.metadata);
+  const std::vector<std::string> axes = dimensions_of(arrays.front());
   const ZarrGroupMetadata group{
-      storage_.format, multiscales_attributes(full, said, std::string(name_of(pyramid_.resampling())))};
+      storage_.format,
+      multiscales_attributes(full, said, std::string(name_of(pyramid_.resampling())), axes[0], axes[1])};
   for (std::size_t i = 1; i < levels_.size(); ++i) levels_[i].open = levels_[i].commit = [] {};
   levels_.front().commit = [output = output_, arrays, group] {
     for (std::size_t i = 0; i < arrays.size(); ++i) put_array(*output, std::to_string(i), arrays[i]);

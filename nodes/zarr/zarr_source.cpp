@@ -92,6 +92,8 @@ ZarrSource::ZarrSource(std::shared_ptr<const ZarrArray> array, const ZarrRasterO
   info_.type = sample_type_of(metadata.type);
   if (metadata.format == 2 && !metadata.fill.empty())
     info_.nodata = nodata_of_fill(metadata.fill, info_.type);
+  if (const auto names = dimensions_of(metadata); !names.empty())
+    info_.axis_names = {names[axes_.row], names[axes_.col], axes_.band ? names[*axes_.band] : ""};
   notes_ = read_raster_attributes(info_, metadata.attributes, array_->name());
   read_place_beside(info_, *array_, axes_, options.group.get(), notes_);
   std::vector<std::uint32_t> bands(info_.samples);
@@ -259,7 +261,8 @@ std::uint64_t ZarrSource::local_bytes() const {
 std::uint64_t ZarrSource::standing_bytes() const {
   std::uint64_t bytes =
       sizeof(*this) + array_->standing_bytes() + array_->metadata().attributes.capacity() * 2 +
-      bands_.capacity() * sizeof(std::uint32_t) + band_chunks_.capacity() * sizeof(BandChunk);
+      info_.attributes.capacity() * sizeof(RawAttribute) + bands_.capacity() * sizeof(std::uint32_t) +
+      band_chunks_.capacity() * sizeof(BandChunk);
   for (const BandChunk& chunk : band_chunks_) bytes += chunk.runs.capacity() * sizeof(BandRun);
   return bytes;
 }
