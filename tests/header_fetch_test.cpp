@@ -255,7 +255,7 @@ TEST_CASE("a host that drops connections is given up within the time of one key,
 
   HttpOptions http = quick();
   http.timeout = 150ms;
-  http.retry_time = 600ms;
+  http.retry_time = 300ms;
   http.awaits_server = true;
   const HttpStore store(fmt::format("http://127.0.0.1:{}/d", ntohs(address.sin_port)), {.http = http});
   const FetchHeaders fetch(store, {.in_flight = 1}, std::make_shared<FetchCounts>());
@@ -263,7 +263,7 @@ TEST_CASE("a host that drops connections is given up within the time of one key,
   for (int i = 0; i < 32; ++i) keys.push_back(fmt::format("{}.tif", i));
   const auto begun = std::chrono::steady_clock::now();
   const Error error = error_of([&] { rows_of_batch(fetch, batch_of(keys)); });
-  CHECK(std::chrono::steady_clock::now() - begun < 3s);  // a first try of each would take 5 s
+  CHECK(std::chrono::steady_clock::now() - begun < 3s);  // a first try of each takes 5 s
   CHECK(error.kind() == ErrorKind::failed);
   CHECK_MESSAGE(std::string(error.what()).find("cannot reach " + store.name()) != std::string::npos,
                 error.what());
