@@ -17,12 +17,12 @@ std::uint32_t color_samples(std::uint16_t photometric);
 /// A sample's value in ExtraSamples, whose values belong to the last samples; 0 where it has none.
 std::uint16_t extra_sample(const RasterInfo& info, std::uint32_t sample);
 
-/// Whether the first sample is shown by a colour table (ColorMap, 320) that its type can index: palettes, and greys that
-/// have one, which GDAL takes for palettes, too.
+/// Whether the first sample is shown by a colour table (ColorMap, 320) that its type can index: palettes, and greys
+/// that have one, which GDAL takes for palettes, too.
 bool has_color_table(const RasterInfo& info);
 
-/// What each sample is, in GDAL's words: Red, Green, Blue, Cyan, Magenta, Yellow, Black, Alpha, or what an item says. Empty
-/// where it is nothing of these, or Gray, Palette or Undefined, which need no item at any place.
+/// What each sample is, in GDAL's words: Red, Green, Blue, Cyan, Magenta, Yellow, Black, Alpha, or what an item says.
+/// Empty where it is nothing of these, or Gray, Palette or Undefined, which need no item at any place.
 std::vector<std::string> color_meanings(const RasterInfo& info);
 
 /// Makes items say what samples are, one meaning for each, wherever the raster's interpretation and extra samples say
