@@ -39,6 +39,7 @@ std::string why_other_blosc(const ZarrCodecSpec& is, const ZarrCodecSpec& wanted
 }
 
 std::string why_not_passed(const ZarrSource& source, const ZarrTiles& tiles) {
+  if (!source.array().options().check_sums) return "its checksums may be wrong, and would pass on";
   if (!source.has_all_bands()) return "only some of its bands are wanted, or in another order";
   const RasterAxes wanted = tiles.metadata.rank() == 2        ? RasterAxes{0, 1, std::nullopt}
                             : tiles.encoding.tiles.planes > 1 ? RasterAxes{1, 2, 0}

@@ -49,6 +49,7 @@ GraphNode source_of(const InputOptions& input, const std::string& spool = "auto"
     GraphNode node = node_of("in", "read_zarr");
     set(node, "path", input.path);
     if (input.axes != "auto") set(node, "axes", input.axes);
+    if (input.no_checksums) set(node, "check_sums", "false");
     if (input.overview > 0) set(node, "overview", std::to_string(input.overview));
     if (!input.max_chunk.empty()) set(node, "max_chunk", input.max_chunk);
     if (!input.chunk.empty()) set(node, "chunk", input.chunk);

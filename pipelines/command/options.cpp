@@ -145,6 +145,7 @@ void InputOptions::add_to(CLI::App& app) {
   app.add_option("--axes", axes,
                  "Zarr: what its axes are; y,x, band,y,x or y,x,band (default: by their names)")
       ->option_text("LIST");
+  app.add_flag("--no-checksums", no_checksums, "Zarr: read chunks whose checksums are wrong, too");
   app.add_option("--overview", overview, "The N-th overview, largest first (0: full resolution)")
       ->option_text("N");
   app.add_option("--max-pixels", max_pixels, "Refuse to read more pixels")
@@ -186,6 +187,7 @@ SourceView InputOptions::view() const {
 
 std::shared_ptr<const ChunkSource> InputOptions::open() const {
   std::shared_ptr<const ChunkSource> source;
+  if (no_checksums && !is_zarr(path)) throw Error::usage("use", "--no-checksums", "it is for Zarr arrays");
   if (path.starts_with("terrain:")) {
     source = open_terrain(path, chunk);
   } else if (is_zarr(path)) {
@@ -250,6 +252,7 @@ std::string InputOptions::repeat_of(const ChunkSource& opened, const std::string
   if (directory > 0) words += fmt::format(" --directory {}", directory);
   if (overview > 0) words += fmt::format(" --overview {}", overview);
   if (axes != "auto") words += " --axes " + shell_word(axes);
+  if (no_checksums) words += " --no-checksums";
   words += fmt::format(" --window {},{},{},{}", part.col, part.row, part.width, part.height);
   if (!samples.empty()) words += " --samples " + samples;
   if (!type.empty()) words += " --type " + type;

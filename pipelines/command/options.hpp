@@ -36,7 +36,8 @@ struct CommonOptions {
 struct InputOptions {
   std::string path, window, bbox, chunk, samples, type, axes = "auto";
   unsigned directory = 0, overview = 0;
-  bool no_mask = false;              ///< an option of commands that can pass a mask on
+  bool no_mask = false;  ///< an option of commands that can pass a mask on
+  bool no_checksums = false;
   std::uint64_t max_pixels = 0;      ///< 0: no limit
   std::string max_chunk, max_fetch;  ///< sizes; empty: the default, no limit
   std::optional<double> scale, offset;

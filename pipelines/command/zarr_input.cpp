@@ -34,6 +34,7 @@ std::shared_ptr<const ChunkSource> open_zarr_input(const InputOptions& input) {
   ZarrRasterOpenOptions options;
   options.axes = input.axes;
   options.overview = input.overview;
+  options.array.check_sums = !input.no_checksums;
   options.http = input.http.options();
   options.part = [&input](const RasterInfo& whole) { return part_window(whole, input.window, input.bbox); };
   if (!input.max_chunk.empty()) options.max_chunk_bytes = parse_bytes(input.max_chunk);
