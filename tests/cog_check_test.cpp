@@ -378,6 +378,33 @@ TEST_CASE("decoding names each tile of each level that cannot be decoded") {
   CHECK(check.problems()[0].item == "tile (row 1, col 0)");
 }
 
+TEST_CASE(
+    "decoding sees damage in rows of a tile that lie below the image, and in the checksum behind them") {
+  // Of the last row of tiles 4 of 32 rows are pixels.
+  const CogCheckOptions decoding{.decode = true};
+  const auto last_tile_end = [](const Cog& cog) { return cog.offset(0, 11) + cog.count(0, 11); };
+  check_each(plain(),
+             {{"tile-decode",
+               [&](Cog& cog) {
+                 const std::uint64_t end = last_tile_end(cog);
+                 cog.at(end - 1) ^= std::byte{1};  // of Adler-32; and what the trailer repeats
+                 cog.at(end + 3) ^= std::byte{1};
+               }},
+              {"tile-decode", [&](Cog& cog) { cog.at(last_tile_end(cog) - 8) ^= std::byte{0xff}; }}},
+             decoding);
+  for (const CodecId codec : {CodecId::zstd, CodecId::lzw, CodecId::lzma}) {
+    if (!missing_reason(codec).empty()) continue;
+    CAPTURE(name_of(codec));
+    check_each(cog_bytes({.codec = codec}),
+               {{"tile-decode",
+                 [&](Cog& cog) {
+                   cog.promise_nothing();
+                   cog.set_count(0, 11, cog.count(0, 11) - 2);
+                 }}},
+               decoding);
+  }
+}
+
 TEST_CASE("of many problems of one name a few are listed, and the others counted") {
   Cog cog(plain());
   for (std::uint64_t tile = 0; tile < 12; ++tile) cog.at(cog.offset(0, tile) - 4) ^= std::byte{1};

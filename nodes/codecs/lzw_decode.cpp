@@ -1,6 +1,7 @@
 #include "nodes/codecs/lzw_decode.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <limits>
@@ -9,6 +10,7 @@ namespace weir::codec_parts {
 namespace {
 
 constexpr unsigned clear_code = 256, end_code = 257, first_string = 258;
+constexpr unsigned no_code = 1u << 16;
 constexpr unsigned least_bits = 9, most_bits = 12;
 
 /// Codes of a stream, high bits first.
@@ -16,11 +18,11 @@ class CodeReader {
  public:
   explicit CodeReader(std::span<const std::byte> bytes) : at_(bytes.data()), end_(at_ + bytes.size()) {}
 
-  /// end_code where the data ends.
+  /// no_code where the data ends.
   unsigned next(unsigned bits) {
     if (count_ < bits) {
       fill();
-      if (count_ < bits) return end_code;
+      if (count_ < bits) return no_code;
     }
     const auto code = static_cast<unsigned>(held_ >> (64 - bits));
     held_ <<= bits;
@@ -73,7 +75,7 @@ bool decode_lzw(std::span<const std::byte> encoded, std::span<std::byte> out, Lz
       last.bytes = 0;
       continue;
     }
-    if (code == end_code) return false;  // before the piece is full
+    if (code == end_code || code == no_code) return false;  // before the piece is full
     const bool is_first = last.bytes == 0;
     if (!is_first) {
       if (strings == lzw_strings) return false;
@@ -103,6 +105,35 @@ bool decode_lzw(std::span<const std::byte> encoded, std::span<std::byte> out, Lz
     at += bytes;
   }
   return true;
+}
+
+bool lzw_ends(std::span<const std::byte> encoded, std::uint64_t least, std::uint64_t most) {
+  CodeReader codes(encoded);
+  std::array<std::uint64_t, lzw_strings> lengths;  // of the strings
+  unsigned bits = least_bits, strings = first_string;
+  std::uint64_t at = 0, last = 0;  // bytes so far, and of the string before; 0: none behind a clear code
+  while (at <= most) {
+    // libtiff before 4.1.1 does not count the last string, and its end is one bit narrower where that string makes codes wider.
+    if (CodeReader narrow = codes; at >= least && bits > least_bits && strings == (1u << (bits - 1)) - 1 &&
+                                   narrow.next(bits - 1) == end_code)
+      return true;
+    const unsigned code = codes.next(bits);
+    if (code == end_code) return at >= least;
+    if (code == clear_code) {
+      bits = least_bits;
+      strings = first_string;
+      last = 0;
+      continue;
+    }
+    if (last > 0 && strings < lzw_strings) {
+      lengths[strings++] = last + 1;
+      if (strings == (1u << bits) - 1 && bits < most_bits) ++bits;
+    }
+    if (code > clear_code && code >= strings) return false;  // no_code among them
+    last = code < clear_code ? 1 : lengths[code];
+    at += last;
+  }
+  return false;
 }
 
 }  // namespace weir::codec_parts

@@ -18,4 +18,8 @@ constexpr std::size_t lzw_strings = 4096;
 /// own. Terrain of uint16 with predictor 2: 640 MB/s of one core, libtiff 4.5: 390.
 bool decode_lzw(std::span<const std::byte> encoded, std::span<std::byte> out, LzwString* table);
 
+/// Whether an EndOfInformation code stands behind at least `least` and at most `most` bytes of LZW as above. For checks of files:
+/// decoders stop where they have what they want.
+bool lzw_ends(std::span<const std::byte> encoded, std::uint64_t least, std::uint64_t most);
+
 }  // namespace weir::codec_parts

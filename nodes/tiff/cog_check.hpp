@@ -41,7 +41,8 @@ struct CogCheckOptions {
 ///                              not as the ghost area says
 ///   tiles-overlap, tile-over-directory
 ///                              bytes are shared with another tile (but not all of them), or with a directory or a tag
-///   tile-decode                its pixels cannot be had
+///   tile-decode                its pixels cannot be had, or its data, rows outside of the picture with it, has not the checksum or
+///                              the end that it should (decode_whole_piece)
 ///
 /// Warnings: no-overviews (more than 512 wide or high), one-tile-wide (rio-cogeo takes it for untiled), overview-shape (not that of the
 /// image), overview-without-mask, overview-in-subifd, external-mask, mask-directory-after-data, tags-after-data, several-images,

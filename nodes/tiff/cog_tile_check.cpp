@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "nodes/tiff/tiff_source.hpp"
+#include "framework/context.hpp"
+#include "nodes/codecs/whole_piece.hpp"
+#include "nodes/tiff/unpack_samples.hpp"
 
 namespace weir {
 namespace {
@@ -89,31 +91,52 @@ TilePlaces check_tiles(const ReadableFile& file, const CogImage& image, const Co
 
 void check_decoding(const std::shared_ptr<const ReadableFile>& file, const CogImage& image, FileCheck& check,
                     const std::stop_token& stop) {
-  TiffReadOptions options;  // a chunk is a tile
-  options.chunk_height = image.image.layout.strile_height;
-  options.chunk_width = image.image.layout.strile_width;
-  options.max_chunk_bytes = 512 << 20;  // the pixels of a strip that is as large as its image
-  std::optional<TiffSource> source;
-  try {
-    source.emplace(file, image.image, options);
-  } catch (const Error& error) {
-    check.error("tile-decode", image.where, error.reason());
-    return;
-  }
-  const auto local = source->make_local({});
-  const ChunkGrid& grid = source->grid();
-  for (ChunkIndex chunk; chunk.row < grid.rows.count(); ++chunk.row)
-    for (chunk.col = 0; chunk.col < grid.cols.count(); ++chunk.col) {
-      if (stop.stop_requested()) throw Error::cancelled();
-      try {
-        source->decode(chunk, source->fetch(chunk, {}), local.get(), {});
-      } catch (const Error& error) {
-        check.error_of_item("tile-decode", image.where, [&](FileProblem& problem) {
-          problem.item = error.object().substr(0, error.object().rfind(" of "));
-          problem.text = error.reason();
-        });
-      }
+  constexpr std::uint64_t limit = 512 << 20;  // the pixels of a strip that is as large as its image
+  const TiffLayout& layout = image.image.layout;
+  const TiffPieces pieces = stored_pieces(*file, image.image);
+  const bool is_encoded = layout.codec != CodecId::none;
+  // What is stored as it is has nothing to decode: it is read, in parts.
+  constexpr std::uint64_t part = 1 << 20;
+  const std::uint64_t room = is_encoded ? pieces.height() * pieces.row_bytes() : part;
+  if (room > limit)
+    return check.error("tile-decode", image.where,
+                       fmt::format("each of its {} takes {} bytes, and the limit is {} bytes",
+                                   layout.is_tiled ? "tiles" : "strips", room, limit));
+  const auto decoder = is_encoded ? make_decoder(layout.decode, {}) : nullptr;
+  const Context context;
+  Buffer raw = context.buffer(room), stored;
+  const auto read = [&](std::uint64_t offset, std::span<std::byte> to) {
+    const FileRange range{offset, to};
+    file->read_ranges({&range, 1}, stop);
+  };
+  const auto decode = [&](const TiffPiece& piece) {
+    if (!is_encoded) {
+      for (std::uint64_t at = 0; at < piece.bytes; at += part)
+        read(piece.offset + at, raw.span().first(std::min(part, piece.bytes - at)));
+      return;
     }
+    if (stored.capacity() < piece.bytes) stored = context.buffer(piece.bytes);
+    stored.resize(piece.bytes);
+    read(piece.offset, stored.span());
+    if (layout.is_bit_reversed) reverse_bits(stored.data(), stored.size());
+    // Rows below the image are part of a tile, but of a last strip only where its writer put them there.
+    const std::uint64_t needed = layout.is_tiled ? room : pieces.raw_bytes(piece.row);
+    decode_whole_piece(layout.decode, *decoder, stored.span(), raw.span(), needed);
+  };
+  for_each_tile(*file, image.image, stop, [&](const StoredTile& tile, std::string reason) {
+    if (stop.stop_requested()) throw Error::cancelled();
+    if (reason.empty()) try {
+        if (tile.piece.bytes > 0) decode(tile.piece);
+      } catch (const Error& error) {
+        if (error.kind() == ErrorKind::cancelled) throw;
+        reason = error.reason().empty() ? "its data is broken" : error.reason();
+      }
+    if (reason.empty()) return;
+    check.error_of_item("tile-decode", image.where, [&](FileProblem& problem) {
+      problem.item = pieces.name(tile.piece);
+      problem.text = reason;
+    });
+  });
 }
 
 }  // namespace weir

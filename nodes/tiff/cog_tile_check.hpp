@@ -91,7 +91,8 @@ std::string name_of(const CogPart& part, std::span<const CogImage> images);
 void check_places(const ReadableFile& file, std::span<const CogImage> images, std::span<const CogPart> parts,
                   const GhostArea& ghost, bool has_frames, FileCheck& check, const std::stop_token& stop);
 
-/// Decodes every tile of an image, one after the other. Errors: tile-decode.
+/// Decodes every tile of an image, one after the other: all of it, also what lies below the image, to the checksum or whatever ends it
+/// (decode_whole_piece). Errors: tile-decode.
 void check_decoding(const std::shared_ptr<const ReadableFile>& file, const CogImage& image, FileCheck& check,
                     const std::stop_token& stop);
 
