@@ -102,6 +102,26 @@ TEST_CASE("attributes that are nobody's, and names of axes, stay as they are fro
       }
 }
 
+TEST_CASE("attributes of a kind that CF does not mean stay, but where ours say it") {
+  // Members that ours take the place of do not leave it to them: what is written of what was written is the same.
+  const auto source = std::make_shared<const ZarrSource>(array_of(
+      {8, 9}, {"y", "x"},
+      R"({"_FillValue": [1], "units": 7, "add_offset": "none", "zarr_conventions": 3, "title": "Mine",
+                   "weir": {"version": 1, "nodata": "5", "metadata": [
+                     {"name": "u", "text": "m", "sample": 0, "role": "unittype"}]},
+                   "spatial:transform": [2.0, 0.0, 5.0, 0.0, -2.0, 7.0]})"));
+  const ZarrArrayMetadata array = written(source);
+  const JsonValue after = json(array.attributes);
+  CHECK(*after.find("units") == JsonValue("m"));
+  CHECK(*after.find("_FillValue") == JsonValue(5));
+  CHECK(*after.find("add_offset") == JsonValue("none"));
+  CHECK(after.find("zarr_conventions")->array()->size() == 1);
+  const auto store = std::make_shared<MemoryStore>();
+  create_zarr(*store, "", array);
+  const auto again = std::make_shared<const ZarrSource>(open_zarr(std::shared_ptr<const Store>(store), ""));
+  CHECK(written(again) == array);
+}
+
 TEST_CASE("of a part, of chosen samples and of other values, what is still true stays") {
   const auto whole = std::make_shared<const ZarrSource>(array_of({3, 8, 9}, names));
   const Names statistics{"actual_range", "STATISTICS_MAXIMUM"};

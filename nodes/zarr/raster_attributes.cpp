@@ -143,6 +143,7 @@ void set_cf(JsonValue& attributes, const RasterInfo& info) {
     const auto text = shared_text(info, name.role);
     if (!text) continue;
     const auto number = number_in<double>(*text);
+    attributes.erase(name.attribute);  // what was kept of another kind
     if (name.is_number && number) attributes.set(name.attribute, *number);
     if (!name.is_number) attributes.set(name.attribute, *text);
   }
@@ -303,6 +304,7 @@ bool is_taken_over(const std::string& name, const JsonValue& value, const Raster
     return true;
   for (const CfName& cf : cf_names)
     if (name == cf.attribute) return cf.is_number ? value.number() != nullptr : value.text() != nullptr;
+  if (name == "zarr_conventions") return value.array() == nullptr;  // else others' stay
   if (name == "_FillValue" || name == "missing_value") {
     const auto nodata = nodata_in(value, info.type);
     return nodata && (name == "_FillValue" || nodata == info.nodata);
@@ -314,7 +316,7 @@ std::vector<RawAttribute> other_attributes(const JsonValue& document, const Rast
   std::vector<RawAttribute> others;
   for (const auto& [name, value] : *document.object()) {
     if (is_taken_over(name, value, info)) continue;
-    const bool is_conventions = name == "zarr_conventions" && value.array() != nullptr;
+    const bool is_conventions = name == "zarr_conventions";
     const JsonValue kept = is_conventions ? other_conventions(value) : value;
     if (!is_conventions || !kept.array()->empty()) others.push_back({name, to_text(kept)});
   }
@@ -340,8 +342,10 @@ std::string raster_attributes(const RasterInfo& info, int format, const std::vec
   register_conventions(attributes, set_place(attributes, info, rows, cols));
   set_cf(attributes, info);
   // v2's readers take the array's fill_value for it.
-  if (JsonValue nodata = nodata_json(info); format == 3 && !nodata.is_null())
+  if (JsonValue nodata = nodata_json(info); format == 3 && !nodata.is_null()) {
+    attributes.erase("_FillValue");
     attributes.set("_FillValue", std::move(nodata));
+  }
   if (JsonValue own = weir_attribute(info); !own.is_null()) attributes.set("weir", std::move(own));
   return to_text(attributes);
 }
