@@ -60,5 +60,55 @@ TEST_CASE("validate lists the faults of arrays beside those of COGs, in text and
   CHECK(contains(json.out, "\"kind\": \"Zarr\", \"valid\": false, \"errors\": 1, \"warnings\": 1"));
 }
 
+TEST_CASE(
+    "times, texts, objects and structures of a group are noted and not judged; what is no type is an error") {
+  const TemporaryFolder folder;
+  const std::string group = folder / "g.zarr";
+  const auto put_array = [&](const std::string& name, const std::string& type, const std::string& more) {
+    std::filesystem::create_directories(group + "/" + name);
+    std::ofstream(group + "/" + name + "/.zarray")
+        << R"({"zarr_format": 2, "shape": [4], "chunks": [4], "compressor": null, "order": "C", "dtype": )"
+        << type << ", " << more << "}";
+    std::ofstream(group + "/" + name + "/0") << "anything";
+  };
+  std::filesystem::create_directory(group);
+  std::ofstream(group + "/.zgroup") << R"({"zarr_format": 2})";
+  const std::string plain = R"("fill_value": null, "filters": null)";
+  put_array("time", R"("<M8[ns]")", R"("fill_value": "NaT", "filters": null)");
+  put_array("span", R"("<m8[25s]")", plain);
+  put_array("name", R"("|O")", R"("fill_value": "", "filters": [{"id": "vlen-utf8"}])");
+  put_array("code", R"("<U5")", plain);
+  put_array("word", R"("|S3")", plain);
+  put_array("pair", R"([["x", "<f4"], ["y", "<i2"]])", plain);
+  for (const std::vector<std::string>& more : {std::vector<std::string>{}, {"--decode", "--strict"}}) {
+    std::vector<std::string> words{"validate", group};
+    words.insert(words.end(), more.begin(), more.end());
+    const Ended ended = weir(words);
+    CHECK(ended.code == 0);
+    CHECK(ended.err == "");
+    const std::vector<std::string> lines = lines_of(ended.out);
+    REQUIRE(lines.size() == 7);
+    CHECK(lines[0] ==
+          group + ": note: code: its elements are <U5, which Weir does not read: chunks were not looked at");
+    CHECK(contains(lines[2], "pair: its elements are a structure"));
+    CHECK(contains(lines[4], "time: its elements are <M8[ns], "));
+    CHECK(lines[6] == group + ": a valid Zarr");
+  }
+  std::filesystem::create_directory(folder / "t.zarr");
+  std::ofstream(folder / "t.zarr/zarr.json")
+      << R"({"zarr_format": 3, "node_type": "array", "shape": [4], "data_type": "string", "fill_value": "",)"
+      << R"("chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [4]}},)"
+      << R"("chunk_key_encoding": {"name": "default"}, "codecs": [{"name": "vlen-utf8"}]})";
+  CHECK(weir({"validate", folder / "t.zarr"}).code == 0);
+  // Types of nobody's, and a fault beside one that is.
+  put_array("none", R"("<M9")", plain);
+  put_array("both", R"("<U5")", R"("fill_value": null, "filters": null, "dimension_separator": "x")");
+  const Ended bad = weir({"validate", group});
+  CHECK(bad.code == 1);
+  CHECK(contains(bad.out, "none, .zarray: dtype: "));
+  CHECK(contains(bad.out, "both, .zarray: dimension_separator: "));
+  CHECK(contains(bad.out, "not a valid Zarr: 2 errors"));
+}
+
 }  // namespace
 }  // namespace weir::command_test

@@ -71,6 +71,9 @@ class Checker {
     }
     for (const auto& [path, node] : nodes_)
       if (node.array) safely(path, [&, &path = path, &node = node] { check_array(path, node); });
+    if (unread_ > options_.listed)
+      notes_.push_back(
+          fmt::format("... and {} more arrays whose elements Weir does not read", unread_ - options_.listed));
     for (const std::string& note : notes_) check_.note(note);
   }
 
@@ -197,6 +200,10 @@ class Checker {
   }
   void take(const std::string& path, Node& node, std::string_view file, ArrayProblems found) {
     for (const std::string& problem : found.problems) error("metadata", path, std::string(file), problem);
+    if (found.unread && ++unread_ <= options_.listed)
+      notes_.push_back(
+          fmt::format("{}its elements are {}, which Weir does not read: chunks were not looked at",
+                      where(path).empty() ? "" : where(path) + ": ", found.unread->substr(0, 80)));
     node.array = std::move(found.array);
     if (!node.array) return;
     check_dimensions(path, *node.array);
@@ -415,6 +422,7 @@ class Checker {
   std::map<std::string, Node> nodes_;  // by path in the store
   std::set<std::string> no_groups_;    // that were said to be none
   std::vector<std::string> notes_;
+  std::uint64_t unread_ = 0;  // arrays of elements that are not read
 };
 
 }  // namespace

@@ -25,7 +25,8 @@ struct ZarrCheckOptions {
 ///
 ///   unreadable-store    it cannot be listed or read
 ///   no-node             neither zarr.json nor .zarray nor .zgroup
-///   metadata            a document says what cannot be true, or what Weir does not read; names the member, of each member the first thing
+///   metadata            a document says what cannot be true, or what Weir does not read; names the member, of each member the first thing.
+///                       Elements that the format allows and Weir does not read (times, texts, objects) are a note
 ///   dimension-names     _ARRAY_DIMENSIONS (v2) are no texts, or not as many as axes
 ///   consolidated        consolidated metadata says of a node what its own documents do not, names one that is not there, or leaves one out
 ///   node-in-array       a node below an array

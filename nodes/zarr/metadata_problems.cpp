@@ -87,6 +87,50 @@ bool mend(JsonValue& array, const std::string& member, int format) {
   return true;
 }
 
+/// Elements of an array that are none of ours, and yet what its format allows: of v2 numpy's texts, bytes, times, objects and
+/// structures (https://zarr-specs.readthedocs.io/en/latest/v2/v2.0.html#data-type-encoding), of v3 the extensions that are registered
+/// (https://github.com/zarr-developers/zarr-extensions/tree/main/data-types).
+std::optional<std::string> unread_elements(const JsonValue& array, int format) {
+  const JsonValue* type = array.find(format == 2 ? "dtype" : "data_type");
+  if (type == nullptr) return std::nullopt;
+  if (format == 2 && type->array() != nullptr && !type->array()->empty()) return "a structure";
+  const JsonValue* named = type->object() != nullptr ? type->find("name") : type;
+  if (named == nullptr || named->text() == nullptr) return std::nullopt;
+  const std::string& name = *named->text();
+  if (format == 3) {
+    constexpr std::string_view extensions[] = {"string",
+                                               "bytes",
+                                               "variable_length_bytes",
+                                               "fixed_length_utf32",
+                                               "null_terminated_bytes",
+                                               "numpy.datetime64",
+                                               "numpy.timedelta64",
+                                               "struct",
+                                               "structured"};
+    return std::ranges::find(extensions, name) != std::end(extensions) ? std::optional(name) : std::nullopt;
+  }
+  if (name.size() < 2 || std::string_view("<>|").find(name[0]) == std::string_view::npos) return std::nullopt;
+  std::string_view size = std::string_view(name).substr(2);
+  bool is_known = false;
+  switch (name[1]) {
+    case 'O':
+      return size.empty() ? std::optional(name) : std::nullopt;
+    case 'S':
+    case 'a':
+    case 'U':
+      is_known = !size.empty() && size.find_first_not_of("0123456789") == std::string_view::npos;
+      break;
+    case 'M':
+    case 'm':  // "8", and mostly a unit: "8[ns]", "8[25s]"
+      is_known =
+          size == "8" || (size.starts_with("8[") && size.size() < 16 && size.find(']') == size.size() - 1);
+      break;
+    default:
+      break;
+  }
+  return is_known ? std::optional(name) : std::nullopt;
+}
+
 bool same(const JsonValue& one, const JsonValue& other) {
   if (const auto* members = one.object()) {
     const auto* others = other.object();
@@ -124,13 +168,18 @@ ArrayProblems problems_of_array(std::string_view json, std::string_view zattrs, 
     found.problems.push_back(".zattrs: " + error.reason());
     attributes.clear();
   }
+  found.unread = unread_elements(array, format);
+  if (found.unread) {
+    mend(array, format == 2 ? "dtype" : "data_type", format);
+    if (format == 3) mend(array, "codecs", format);  // of texts: no bytes make them
+  }
   // More members than there are; those that nobody knows may be more, and a document of 16 MiB takes a second.
   for (int i = 0; i < 16; ++i) {
     try {
       const std::string text = to_text(array);
       ZarrArrayMetadata metadata = format == 2 ? parse_zarr_v2_array(text, attributes, document, limits)
                                                : parse_zarr_v3_array(text, document, limits);
-      if (found.problems.empty()) found.array = std::move(metadata);
+      if (found.problems.empty() && !found.unread) found.array = std::move(metadata);
       return found;
     } catch (const Error& error) {
       const std::string& reason = error.reason();

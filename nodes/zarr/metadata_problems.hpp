@@ -13,7 +13,10 @@ namespace weir {
 /// place. A member that cannot be judged without a broken one is left alone.
 struct ArrayProblems {
   std::vector<std::string> problems;       ///< "codecs[1].name: ..."
-  std::optional<ZarrArrayMetadata> array;  ///< where there are none
+  std::optional<ZarrArrayMetadata> array;  ///< where there are none, and its elements are read
+  /// Elements that the format has and Weir does not read, as the document calls them ("<M8[ns]"): no problem. The rest of the document is
+  /// judged as if they were bytes.
+  std::optional<std::string> unread = std::nullopt;
 };
 /// `json`: zarr.json or .zarray; `zattrs`: of format 2, empty where there are none.
 ArrayProblems problems_of_array(std::string_view json, std::string_view zattrs, int format,
