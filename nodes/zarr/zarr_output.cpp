@@ -62,6 +62,32 @@ bool is_zarr_name(std::string_view key, bool with_node) {
   return above == "c" || are_numbers(above);
 }
 
+/// An array holds chunks and no nodes: nothing is written below one.
+void refuse_inside_an_array(const Store& store, std::string path, const std::string& name) {
+  while (!path.empty()) {
+    const std::size_t slash = path.rfind('/');
+    path.resize(slash == std::string::npos ? 0 : slash);
+    const auto above = find_zarr(store, path);
+    if (above && above->array() != nullptr)
+      throw Error::usage("write", name,
+                         fmt::format("{} is an array, and holds no others",
+                                     path.empty() ? store.name() : fmt::format("{}/{}", store.name(), path)));
+  }
+}
+
+/// Where links at the end of a path lead, whether something is there or not; what comes before it the kernel follows.
+std::string followed(std::string path) {
+  constexpr int links = 40;  // as many as the kernel follows (MAXSYMLINKS); renaming fails behind them
+  std::error_code failed;
+  for (int link = 0; link < links && fs::is_symlink(path, failed); ++link) {
+    const fs::path to = fs::read_symlink(path, failed);
+    if (failed) break;
+    path = (fs::path(path).parent_path() / to).string();
+    while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  }
+  return path;
+}
+
 /// An open folder, locked for as long as it is open.
 class LockedFolder {
  public:
@@ -96,14 +122,16 @@ class FolderOutput : public ZarrOutput {
     while (place_.store.size() > 1 && place_.store.ends_with('/')) place_.store.pop_back();
     target_ = place_.path.empty() ? place_.store : place_.store + "/" + place_.path;
     if (!place_.path.empty()) check_key(place_.path);
-    fs::path folder = fs::path(target_).parent_path();
+    place_path_ = followed(target_);
+    fs::path folder = fs::path(place_path_).parent_path();
     folder_ = folder.empty() ? "." : folder.string();
-    file_name_ = fs::path(target_).filename().string();
+    file_name_ = fs::path(place_path_).filename().string();
     if (file_name_.empty() || file_name_ == "." || file_name_ == "..")
       throw Error::usage("write", target_, "it is no name of a folder");
   }
   ~FolderOutput() override {
     store_.reset();
+    lock_ = LockedFolder();  // its descriptor is the one that removing takes, where there are no others
     if (!temporary_.empty()) remove(temporary_);
   }
 
@@ -124,6 +152,8 @@ class FolderOutput : public ZarrOutput {
       if (!is_replaceable())
         throw Error::usage("write", target_, "what is there is neither an array nor a group of Zarr");
     }
+    if (!place_.path.empty() && files_.stat(place_.store.c_str(), &status) == 0)
+      refuse_inside_an_array(FolderStore(place_.store, {}, files_), place_.path, target_);
     make_folders(folder_, true, files_);
     remove_stale();
     temporary_ = fmt::format("{}/{}", folder_, temporary_name());
@@ -132,6 +162,7 @@ class FolderOutput : public ZarrOutput {
       throw Error("write", std::exchange(temporary_, ""), system_reason(reason));
     }
     lock_ = LockedFolder(temporary_, files_);
+    if (!lock_.is_open()) throw failure(errno);
     // One sync at the end, of thousands of objects, instead of two for each.
     store_ = std::make_unique<FolderStore>(temporary_, FolderStoreOptions{.create = false, .durable = false},
                                            files_);
@@ -139,7 +170,7 @@ class FolderOutput : public ZarrOutput {
 
   void commit() override {
     store_.reset();
-    if (!lock_.is_open() || ::syncfs(lock_.fd()) != 0) throw failure(lock_.is_open() ? errno : EBADF);
+    if (::syncfs(lock_.fd()) != 0) throw failure(errno);
     make_groups();
     give_name();
     const int parent = files_.open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
@@ -179,10 +210,17 @@ class FolderOutput : public ZarrOutput {
       if (const LockedFolder lock(path, files_); lock.is_open()) remove(path);
   }
 
-  /// What stays is the next one's to remove.
-  static void remove(const std::string& path) {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
+  /// What stays is the next one's to remove. With one descriptor at a time, and none for what is empty: libstdc++ 12's remove_all holds
+  /// one for each folder on its way, and this is also what cleans up where they have run out.
+  void remove(const std::string& path) const {
+    if (::rmdir(path.c_str()) == 0) return;
+    std::vector<std::string> folders;
+    static_cast<void>(files_.list_folder(path.c_str(), [&](std::string_view name, unsigned char) {
+      std::string inside = fmt::format("{}/{}", path, name);
+      if (files_.unlink(inside.c_str()) != 0 && errno == EISDIR) folders.push_back(std::move(inside));
+    }));
+    for (const std::string& folder : folders) remove(folder);
+    static_cast<void>(::rmdir(path.c_str()));
   }
 
   /// The groups between the store and the node, which v3 wants to be there.
@@ -202,19 +240,20 @@ class FolderOutput : public ZarrOutput {
     const bool replaces = files_.stat(target_.c_str(), &status) == 0;
     if (replaces && !overwrite_) throw exists_already(target_);  // made meanwhile
     if (!replaces) {
-      if (files_.rename(temporary_.c_str(), target_.c_str()) != 0) throw failure(errno);
+      if (files_.rename(temporary_.c_str(), place_path_.c_str()) != 0) throw failure(errno);
       temporary_.clear();
       return;
     }
     // The old one gets the temporary's name, and is removed with it.
-    if (::renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) == 0) return;
+    if (::renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, place_path_.c_str(), RENAME_EXCHANGE) == 0)
+      return;
     if (errno != EINVAL && errno != ENOSYS) throw failure(errno);
     // File systems without exchange: for a moment there is neither.
     const std::string old = fmt::format("{}/{}", folder_, temporary_name());
-    if (files_.rename(target_.c_str(), old.c_str()) != 0) throw failure(errno);
-    if (files_.rename(temporary_.c_str(), target_.c_str()) != 0) {
+    if (files_.rename(place_path_.c_str(), old.c_str()) != 0) throw failure(errno);
+    if (files_.rename(temporary_.c_str(), place_path_.c_str()) != 0) {
       const int reason = errno;
-      static_cast<void>(files_.rename(old.c_str(), target_.c_str()));
+      static_cast<void>(files_.rename(old.c_str(), place_path_.c_str()));
       throw failure(reason);
     }
     temporary_ = old;
@@ -224,8 +263,9 @@ class FolderOutput : public ZarrOutput {
   int format_;
   bool overwrite_;
   ZarrPlace place_;
-  std::string target_, folder_, file_name_;  // target_ is folder_ / file_name_
-  std::string temporary_, path_;             // path_ in it: the node is the folder itself
+  std::string target_;                           // as given, for messages
+  std::string place_path_, folder_, file_name_;  // a link at its end followed: folder_ / file_name_
+  std::string temporary_, path_;                 // path_ in it: the node is the folder itself
   LockedFolder lock_;
   std::unique_ptr<FolderStore> store_;
 };
@@ -246,6 +286,7 @@ class StoreOutput : public ZarrOutput {
   std::uint64_t standing_bytes() const override { return store_->standing_bytes(); }
 
   void open() override {
+    refuse_inside_an_array(*store_, path_, name_);
     refuse_what_is_there();
     for (const char* document : documents) store_->erase(key(document));
     // A few at a time: a store may hold its lock while it lists.
