@@ -1,6 +1,11 @@
 #include "framework/io_lane.hpp"
 
+#include <fmt/format.h>
+
+#include <system_error>
 #include <utility>
+
+#include "framework/error.hpp"
 
 namespace weir {
 namespace {
@@ -13,10 +18,10 @@ IoLane::IoLane(unsigned threads) {
   threads_.reserve(threads);
   try {
     for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this, i] { work(i); });
-  } catch (
-      ...) {  // the system has no more threads: those that started must end, or joining them waits for ever
-    close();
-    throw;
+  } catch (const std::system_error& error) {
+    close();  // those that started must end, or joining them waits for ever
+    throw Error("start", fmt::format("{} threads for reading and writing", threads),
+                system_reason(error.code().value()));
   }
 }
 

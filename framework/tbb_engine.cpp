@@ -1,14 +1,21 @@
+#include <fmt/format.h>
 #include <oneapi/tbb/flow_graph.h>
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/task_arena.h>
 
 #include <algorithm>
+#include <atomic>
+#include <latch>
 #include <memory>
+#include <numeric>
 #include <optional>
+#include <system_error>
+#include <thread>
 #include <tuple>
 #include <vector>
 
 #include "framework/engine.hpp"
+#include "framework/error.hpp"
 #include "framework/io_lane.hpp"
 
 namespace weir::engine {
@@ -172,10 +179,34 @@ class TbbEngine {
   Drain drain_{graph_};  // the last member: destroyed first
 };
 
+/// Throws where the system does not give this process `wanted` threads more. oneTBB starts its workers when there is work, from inside of
+/// the scheduler, and where pthread_create fails there (2021.8, rml_thread_monitor.h) it throws from a thread that nobody catches on: the
+/// process aborts. So they are asked for before, once: its workers stay, and later runs find as many. What others take between
+/// the two is theirs; that cannot be told.
+void require_threads(std::size_t wanted) {
+  static std::atomic<std::size_t> were_there{0};
+  if (wanted <= were_there.load()) return;
+  std::latch end(1);
+  std::vector<std::jthread> threads;
+  threads.reserve(wanted);
+  try {
+    while (threads.size() < wanted) threads.emplace_back([&end] { end.wait(); });
+  } catch (const std::system_error& error) {
+    const std::size_t started = threads.size();
+    end.count_down();
+    throw Error("start", fmt::format("{} threads", wanted),
+                fmt::format("after {}: {}", started, system_reason(error.code().value())));
+  }
+  end.count_down();
+  were_there = wanted;
+}
+
 }  // namespace
 
 void run_on_onetbb(Run& run) {
   const unsigned threads = run.plan.threads;
+  const std::vector<unsigned> io = io_threads(run.nodes, run.plan);
+  require_threads(std::accumulate(io.begin(), io.end(), std::size_t{threads}));
   // More threads than cores need a live global_control: without it an arena of 64 silently runs on the cores
   // there are.
   std::optional<tbb::global_control> allowed;

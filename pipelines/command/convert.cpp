@@ -13,6 +13,7 @@
 #include "pipelines/command/help.hpp"
 #include "pipelines/command/options.hpp"
 #include "pipelines/command/place_options.hpp"
+#include "pipelines/command/signals.hpp"
 #include "pipelines/command/zarr_input.hpp"
 #include "pipelines/command/zarr_output.hpp"
 #include "pipelines/write_cog.hpp"
@@ -263,7 +264,7 @@ Action add_convert(CLI::App& app, bool explain) {
     const std::shared_ptr<const ChunkSource> source = options->input.open();
     RunOptions run;
     run.stop = stop;
-    run.progress = progress_printer(options->common.progress_style(), stderr);
+    run.progress = ends_without_listeners(progress_printer(options->common.progress_style(), stderr));
     run.on_failure =
         files.on_failure([&](const std::string& item) { return options->input.repeat_of(*source, item); });
     std::optional<RunReport> report;

@@ -12,6 +12,7 @@
 #include "pipelines/command/commands.hpp"
 #include "pipelines/command/help.hpp"
 #include "pipelines/command/options.hpp"
+#include "pipelines/command/signals.hpp"
 #include "pipelines/write_catalog.hpp"
 
 namespace weir::command {
@@ -105,9 +106,10 @@ void write_headers(const HeadersOptions& options, bool explain, const std::stop_
   const bool is_bar =
       common.progress_style() == ProgressStyle::bar ||
       (common.progress_style() == ProgressStyle::automatic && ::isatty(::fileno(stderr)) != 0);
-  run.progress = progress_printer(common.progress_style(), stderr, [&](const Progress& progress) {
-    return words_of(catalog.counts(), progress, is_bar);
-  });
+  run.progress =
+      ends_without_listeners(progress_printer(common.progress_style(), stderr, [&](const Progress& progress) {
+        return words_of(catalog.counts(), progress, is_bar);
+      }));
   run.on_failure = files.on_failure();
   const RunReport report = catalog.run(run);
   files.write(report);

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "framework/build_info.hpp"
@@ -37,6 +38,12 @@ void tell_error(const weir::Error& error) {
   for (const weir::Problem& problem : all->problems()) say(to_text(problem));
   if (all->count() > all->problems().size())
     say(fmt::format("... and {} more", all->count() - all->problems().size()));
+}
+
+/// What nothing but starting a thread throws.
+int tell_no_thread(const std::system_error& error) {
+  say(fmt::format("weir: cannot start a thread: {}", weir::system_reason(error.code().value())));
+  return failed;
 }
 
 int run_command(int argc, char** argv) {
@@ -109,6 +116,8 @@ int run_command(int argc, char** argv) {
         return signals.exit_code();
     }
     return failed;
+  } catch (const std::system_error& error) {
+    return tell_no_thread(error);
   } catch (const std::exception& error) {
     say(fmt::format("weir: {}", error.what()));
     return failed;
@@ -118,5 +127,9 @@ int run_command(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return run_command(argc, argv);
+  try {
+    return run_command(argc, argv);
+  } catch (const std::system_error& error) {  // not even the thread that waits for signals
+    return tell_no_thread(error);
+  }
 }

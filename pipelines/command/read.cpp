@@ -6,6 +6,7 @@
 #include "pipelines/command/commands.hpp"
 #include "pipelines/command/help.hpp"
 #include "pipelines/command/options.hpp"
+#include "pipelines/command/signals.hpp"
 #include "pipelines/write_rows.hpp"
 
 namespace weir::command {
@@ -52,7 +53,7 @@ Action add_read(CLI::App& app) {
     write.concurrency = options->common.concurrency();
     RunOptions run;
     run.stop = stop;
-    run.progress = progress_printer(options->common.progress_style(), stderr);
+    run.progress = ends_without_listeners(progress_printer(options->common.progress_style(), stderr));
     RunFiles files(options->common, options->output,
                    fmt::format("weir read {} --output {}", shown_path(options->input.path), options->output),
                    options->input.path);

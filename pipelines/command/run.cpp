@@ -5,6 +5,7 @@
 #include "pipelines/command/commands.hpp"
 #include "pipelines/command/options.hpp"
 #include "pipelines/command/plugins.hpp"
+#include "pipelines/command/signals.hpp"
 
 namespace weir::command {
 namespace {
@@ -66,7 +67,7 @@ Action add_run(CLI::App& app, bool explain) {
     GraphRun graph(file, registry, {.limits = limits, .overwrite = common.overwrite});
     RunOptions run_options;
     run_options.stop = stop;
-    run_options.progress = progress_printer(common.progress_style(), stderr);
+    run_options.progress = ends_without_listeners(progress_printer(common.progress_style(), stderr));
     run_options.on_failure = files.on_failure();
     const RunReport report = graph.run(run_options);
     files.write(report);
