@@ -22,6 +22,9 @@ IoLane::IoLane(unsigned threads) {
     close();  // those that started must end, or joining them waits for ever
     throw Error("start", fmt::format("{} threads for reading and writing", threads),
                 system_reason(error.code().value()));
+  } catch (...) {  // no memory
+    close();
+    throw;
   }
 }
 

@@ -196,6 +196,9 @@ void require_threads(std::size_t wanted) {
     end.count_down();
     throw Error("start", fmt::format("{} threads", wanted),
                 fmt::format("after {}: {}", started, system_reason(error.code().value())));
+  } catch (...) {  // no memory: joining would wait for ever
+    end.count_down();
+    throw;
   }
   end.count_down();
   were_there = wanted;
