@@ -56,6 +56,8 @@ class GeotiffWrite {
 /// Streams a raster of any size to a GeoTIFF in bounded memory. The bytes of the file depend on the source's pixels and
 /// the storage options alone, not on chunks, threads, budget or tokens; but where the tiles of a TIFF pass through, they
 /// are the bytes that it has, whoever encoded them.
+/// A file beyond the limit of the process (RLIMIT_FSIZE) is an Error only where the program ignores SIGXFSZ, as the weir command does;
+/// else that signal ends the process. Signals are the program's: nothing of them is changed here.
 RunReport write_geotiff(std::shared_ptr<const ChunkSource> source, const std::string& path,
                         const WriteGeotiffOptions& options = {}, const RunOptions& run = {});
 

@@ -104,7 +104,7 @@ TEST_CASE("input and output may be one file under two names: whole it stays, and
     const Bytes pixels = write_source(info, folder / "a.tif");
     std::filesystem::create_symlink("a.tif", folder / "link.tif");
     std::filesystem::create_hard_link(folder / "a.tif", folder / "hard.tif");
-    for (const char* sidecar : {"a.tif.aux.xml", "a.tif.msk", "link.tif.aux.xml"})
+    for (const char* sidecar : {"a.tif.aux.xml", "a.tif.msk", "a.tif.msk.ovr", "link.tif.aux.xml"})
       std::ofstream(folder / sidecar) << "old";
     return pixels;
   };
@@ -129,6 +129,7 @@ TEST_CASE("input and output may be one file under two names: whole it stays, and
     const bool is_hard = names.second == "hard.tif";
     CHECK((file_bytes(folder / "a.tif") == before) == is_hard);
     CHECK(std::filesystem::exists(folder / "a.tif.msk") == is_hard);
+    CHECK(std::filesystem::exists(folder / "a.tif.msk.ovr") == is_hard);
     CHECK(std::filesystem::exists(folder / "a.tif.aux.xml") == is_hard);
     CHECK(std::filesystem::exists(folder / "link.tif.aux.xml") == (names.second != "link.tif"));
   }

@@ -127,5 +127,32 @@ TEST_CASE("samples, types and scales that do not fit are one sentence, exit 2") 
   CHECK(contains(refused({"--type", "int8", "--nodata", "200"}), "int8 has no such value"));
 }
 
+TEST_CASE("options that mean nothing of an input are refused, and so is a time that is none") {
+  const TemporaryFolder folder;
+  const std::string array = folder / "a.zarr", tiff = data("geomatrix.tif"), out = folder / "o.npy";
+  REQUIRE(weir({"convert", "terrain:20x20", array, "--quiet"}).code == 0);
+  using Words = std::vector<std::string>;
+  for (const auto& [words, reason] : std::vector<std::pair<Words, std::string>>{
+           {{"read", tiff, "--output", out, "--axes", "y,x"}, "cannot use --axes: it is for Zarr arrays"},
+           {{"read", "terrain:9x9", "--output", out, "--axes", "y,x"}, "cannot use --axes: it is for Zarr"},
+           {{"read", "terrain:9x9", "--output", out, "--directory", "1"},
+            "cannot use --directory: it is for TIFF"},
+           {{"read", array, "--output", out, "--directory", "1"}, "cannot use --directory: it is for TIFF"},
+           {{"info", array, "--directory", "1"}, "cannot use --directory: it is for TIFF"},
+           {{"info", tiff, "--http-timeout", "nan"}, "--http-timeout: it is no number"},
+           {{"info", tiff, "--http-timeout", "inf"}, "--http-timeout: "},
+           {{"info", tiff, "--http-timeout", "-1"}, "--http-timeout: "},
+           // Inside of the box around the raster's corners, and outside of the raster.
+           {{"read", tiff, "--output", out, "--bbox", "1840902,1143874,1840903,1143875"},
+            "which is rotated"}}) {
+    CAPTURE(reason);
+    const Ended ended = weir(words);
+    CHECK(ended.code == 2);
+    CHECK_MESSAGE(says_one_line(ended), ended.err);
+    CHECK(contains(ended.err, reason));
+  }
+  CHECK(folder.names() == std::vector<std::string>{"a.zarr"});
+}
+
 }  // namespace
 }  // namespace weir::command_test

@@ -224,9 +224,13 @@ Window window_of(const Bounds& bounds, const RasterInfo& info) {
   constexpr double tolerance = 0.001;
   const auto width = static_cast<double>(info.width), height = static_cast<double>(info.height);
   if (!(first_col >= -tolerance && first_row >= -tolerance && last_col <= width + tolerance &&
-        last_row <= height + tolerance))
+        last_row <= height + tolerance)) {
+    if (t.x_per_row != 0 || t.y_per_col != 0)  // its own box may well have all of this one
+      throw Error::usage("read", box,
+                         "its corners are not all in the raster, which is rotated: name a window in pixels");
     throw Error::usage("read", box,
                        fmt::format("the raster's is {}", to_text(bounds_of(t, info.height, info.width))));
+  }
   const auto first = [](double position, double size) {
     return std::clamp(std::floor(position + tolerance), 0.0, size - 1);
   };

@@ -22,7 +22,7 @@ std::vector<std::string> sidecars(const std::string& path) {
     rasters.push_back(real);
   std::vector<std::string> names;
   for (const std::string& raster : rasters)
-    for (const char* suffix : {".ovr", ".aux.xml", ".msk"}) names.push_back(raster + suffix);
+    for (const char* suffix : {".ovr", ".aux.xml", ".msk", ".msk.ovr"}) names.push_back(raster + suffix);
   return names;
 }
 

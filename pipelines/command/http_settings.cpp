@@ -1,11 +1,17 @@
 #include "pipelines/command/http_settings.hpp"
 
+#include <cmath>
+#include <string>
+
 namespace weir::command {
 
 void HttpSettings::add_to(CLI::App& app) {
   app.add_option("--http-timeout", timeout, "URLs: longest silence of the server in seconds (default: 30)")
       ->option_text("S")
-      ->check(CLI::Range(0.001, 86400.0));
+      ->check(CLI::Range(0.001, 86400.0))
+      ->check([](const std::string& text) {  // which nan is neither above nor below
+        return std::isnan(std::stod(text)) ? "it is no number" : "";
+      });
   app.add_option("--http-retries", retries, "URLs: repeat what met a busy server or broke (default: 6)")
       ->option_text("N")
       ->check(CLI::Range(0U, 1000U));

@@ -112,6 +112,8 @@ Action add_info(CLI::App& app) {
   options->http.add_to(*info);
   return [options, info](const std::stop_token&) {
     if (!info->parsed()) return;
+    if (options->directory > 0 && is_zarr(options->path))
+      throw Error::usage("use", "--directory", "it is for TIFF files");
     if (is_zarr(options->path))
       print_zarr_info(options->path, options->http.options());
     else

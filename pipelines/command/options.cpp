@@ -188,6 +188,9 @@ SourceView InputOptions::view() const {
 std::shared_ptr<const ChunkSource> InputOptions::open() const {
   std::shared_ptr<const ChunkSource> source;
   if (no_checksums && !is_zarr(path)) throw Error::usage("use", "--no-checksums", "it is for Zarr arrays");
+  if (axes != "auto" && !is_zarr(path)) throw Error::usage("use", "--axes", "it is for Zarr arrays");
+  if (directory > 0 && path.starts_with("terrain:"))
+    throw Error::usage("use", "--directory", "it is for TIFF files");
   if (path.starts_with("terrain:")) {
     source = open_terrain(path, chunk);
   } else if (is_zarr(path)) {
