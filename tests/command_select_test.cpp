@@ -132,7 +132,7 @@ TEST_CASE("options that mean nothing of an input are refused, and so is a time t
   const std::string array = folder / "a.zarr", tiff = data("geomatrix.tif"), out = folder / "o.npy";
   REQUIRE(weir({"convert", "terrain:20x20", array, "--quiet"}).code == 0);
   using Words = std::vector<std::string>;
-  for (const auto& [words, reason] : std::vector<std::pair<Words, std::string>>{
+  for (const auto& each : std::vector<std::pair<Words, std::string>>{
            {{"read", tiff, "--output", out, "--axes", "y,x"}, "cannot use --axes: it is for Zarr arrays"},
            {{"read", "terrain:9x9", "--output", out, "--axes", "y,x"}, "cannot use --axes: it is for Zarr"},
            {{"read", "terrain:9x9", "--output", out, "--directory", "1"},
@@ -145,11 +145,11 @@ TEST_CASE("options that mean nothing of an input are refused, and so is a time t
            // Inside of the box around the raster's corners, and outside of the raster.
            {{"read", tiff, "--output", out, "--bbox", "1840902,1143874,1840903,1143875"},
             "which is rotated"}}) {
-    CAPTURE(reason);
-    const Ended ended = weir(words);
+    CAPTURE(each.second);
+    const Ended ended = weir(each.first);
     CHECK(ended.code == 2);
     CHECK_MESSAGE(says_one_line(ended), ended.err);
-    CHECK(contains(ended.err, reason));
+    CHECK(contains(ended.err, each.second));
   }
   CHECK(folder.names() == std::vector<std::string>{"a.zarr"});
 }

@@ -7,6 +7,7 @@
 #include <zstd_errors.h>
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <memory>
 
@@ -116,7 +117,7 @@ bool decode_lzma_whole(std::span<const std::byte> encoded, std::span<std::byte> 
 bool has_jpeg_end(std::span<const std::byte> data) {
   // Nothing else is 0xff 0xd9: behind 0xff, compressed data has 0 or a restart marker.
   constexpr std::byte marker[] = {std::byte{0xff}, std::byte{0xd9}};
-  return !std::ranges::search(data, marker).empty();
+  return std::search(data.begin(), data.end(), std::begin(marker), std::end(marker)) != data.end();
 }
 
 }  // namespace
