@@ -14,7 +14,7 @@ import rows_write
 from side_by_side import Bench, render
 
 FAMILIES = {"read": rows_read.read, "recompress": rows_write.recompress, "slope": rows_slope.slope, "write": rows_write.write,
-            "deflate": rows_write.deflate, "memory": rows_memory.ten_times, "growth": rows_memory.growth, "cog": rows_write.cog,
+            "deflate": rows_write.deflate, "memory": rows_memory.ten_times, "large": rows_memory.large, "growth": rows_memory.growth, "cog": rows_write.cog,
             "zarr": rows_others.zarr, "headers": rows_others.headers, "engine": rows_others.engine}
 
 

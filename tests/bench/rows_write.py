@@ -24,14 +24,15 @@ def gdal_options(codec, level, predictor, threads, rows=0):
     return {name: str(value) for name, value in options.items() if name != "PREDICTOR" or value != 1}
 
 
-def gdal(bench, source, codec, level, predictor, threads, rows=0):
+def gdal(bench, source, codec, level, predictor, threads, rows=0, environment=None):
     words = [word for item in gdal_options(codec, level, predictor, threads, rows).items() for word in ("-co", "=".join(item))]
-    return lambda: bench.measure(["gdal_translate", "-q", source, bench.out, *words], bench.out)
+    return lambda: bench.measure(["gdal_translate", "-q", source, bench.out, *words], bench.out, environment)
 
 
-def newest_gdal(bench, source, codec, level, predictor, threads, rows=0):
+def newest_gdal(bench, source, codec, level, predictor, threads, rows=0, environment=None):
     """The GDAL inside of rasterio's wheel."""
-    return lambda: bench.measure(bench.peer("gdal_copy", source=source, target=bench.out, options=gdal_options(codec, level, predictor, threads, rows)), bench.out)
+    return lambda: bench.measure(bench.peer("gdal_copy", source=source, target=bench.out, options=gdal_options(codec, level, predictor, threads, rows)), bench.out,
+                                 environment)
 
 
 def vips(bench, source, codec, level, predictor):

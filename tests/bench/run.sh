@@ -3,7 +3,7 @@
 # wheels in build/bench_peers), builds a release without asserts in build/release, and measures. Markdown and JSON: build/bench_results.
 #
 #   tests/bench/run.sh                        all families, each about five minutes
-#   tests/bench/run.sh read write             these: read recompress slope write deflate memory growth cog zarr headers engine
+#   tests/bench/run.sh read write             these: read recompress slope write deflate memory large growth cog zarr headers engine
 #   --rows PATTERN                            rows whose name has it (a regular expression)
 #   --quick                                   rasters of 16 MB, one round: does everything run?
 #   --full                                    every combination, five rounds each, growth to 16 GB; hours
