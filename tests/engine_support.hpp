@@ -23,12 +23,12 @@ constexpr std::uint64_t page = 4096;
 /// A test that hangs ends the program with a message instead of waiting for ever.
 class Watchdog {
  public:
-  explicit Watchdog(std::string test)
-      : thread_([name = std::move(test)](const std::stop_token& stop) {
+  explicit Watchdog(std::string test, std::chrono::seconds limit = std::chrono::seconds(30))
+      : thread_([name = std::move(test), limit](const std::stop_token& stop) {
           std::mutex mutex;
           std::condition_variable_any woken;
           std::unique_lock lock(mutex);
-          woken.wait_for(lock, stop, std::chrono::seconds(30), [] { return false; });
+          woken.wait_for(lock, stop, limit, [] { return false; });
           if (stop.stop_requested()) return;
           std::fprintf(stderr, "hangs: %s\n", name.c_str());
           std::abort();

@@ -106,8 +106,9 @@ void check_case(const Case& wanted) {
                            : means.memory == Memory::tight  ? smallest + smallest / 2
                                                             : 1024 * mebibyte;
     // All threads take part: with ample memory and tokens there are enough chunks in flight to hold each of
-    // them.
-    const bool is_crowded = means.memory == Memory::ample && means.tokens != 1 && wanted.chunk <= 512;
+    // them, where the raster has so many: of ragged ones of 512 it has six.
+    const bool is_crowded = means.memory == Memory::ample && means.tokens != 1 && wanted.chunk <= 512 &&
+                            inner->grid().count() >= means.threads;
     Meeting meeting(is_crowded ? means.threads : 1);
     auto source = std::make_shared<const WatchedSource>(inner, [&] { meeting.attend(); });
     GeotiffWrite write(source, path, options);

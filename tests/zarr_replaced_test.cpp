@@ -226,11 +226,11 @@ TEST_CASE("windows that are read while another process replaces their shards are
   arguments.push_back(nullptr);
   pid_t writer = 0;
   REQUIRE(::posix_spawn(&writer, program.c_str(), nullptr, nullptr, arguments.data(), environ) == 0);
-  const weir::testing::Watchdog watchdog("a reader beside a writer");
   std::mt19937 random(3);
   std::uint64_t windows = 0, seen = 0, mixed = 0, failed = 0;
   std::map<std::uint64_t, std::uint16_t> last;
   const auto enough = std::chrono::seconds(std::getenv("WEIR_TEST_FULL") != nullptr ? 60 : 2);
+  const weir::testing::Watchdog watchdog("a reader beside a writer", enough + std::chrono::seconds(30));
   for (const auto end = std::chrono::steady_clock::now() + enough; std::chrono::steady_clock::now() < end;
        ++windows) {
     const std::uint64_t shard = random() % shards, begin = random() % cells_of_shard;
