@@ -49,13 +49,17 @@ def copy(folder, path, to, shard=None, format=None):
         os.environ.pop("FORMAT", None)
 
 
-def faults(path):
-    """The errors that weir validate finds, every chunk decoded."""
+def validated(path):
+    """The errors that weir validate finds, every chunk decoded, and its notes."""
     done = subprocess.run([checks.WEIR, "validate", "--decode", "--json", str(path)], capture_output=True, text=True, timeout=120)
     said = json.loads(done.stdout)[0]
     if said["valid"] != (done.returncode == 0):
         raise RuntimeError(f"exit code {done.returncode}, valid {said['valid']}, {done.stderr}")
-    return [f"{problem['name']} {problem['item']}: {problem['text']}" for problem in said["problems"] if problem["severity"] == "error"]
+    return [f"{problem['name']} {problem['item']}: {problem['text']}" for problem in said["problems"] if problem["severity"] == "error"], said["notes"]
+
+
+def faults(path):
+    return validated(path)[0]
 
 
 def create(folder, path, metadata):
