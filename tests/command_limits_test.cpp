@@ -2,6 +2,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
+
 #include "tests/run_command.hpp"
 
 namespace weir::command_test {
@@ -57,6 +59,21 @@ TEST_CASE("a run ends where nobody reads what it says of its progress, as one th
   CHECK(ended.code == 128 + SIGPIPE);
   CHECK(contains(ended.out, "\"items_done\""));
   CHECK(folder.names().empty());
+}
+
+TEST_CASE(
+    "that nobody listens is no second signal to a run that is stopped, nor the first to one that then is") {
+  if (::access("/bin/bash", X_OK) != 0) return;
+  for (const std::string signals : {"TERM PIPE", "PIPE TERM"}) {
+    CAPTURE(signals);
+    const TemporaryFolder folder;
+    const std::string begun = "until ls -A " + (folder / "") + " | grep -q .; do sleep 0.02; done; ";
+    const Ended ended =
+        weir_below("bash", "\"$@\" & " + begun + "for s in " + signals + "; do kill -$s $!; done; wait $!",
+                   {"convert", "terrain:60000x60000", folder / "o.tif", "--quiet"});
+    CHECK(ended.code == 128 + SIGTERM);
+    CHECK(folder.names().empty());
+  }
 }
 
 TEST_CASE("a run that gets no threads ends with one error, whichever of its threads it is") {

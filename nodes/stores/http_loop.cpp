@@ -204,6 +204,8 @@ void HttpClient::Loop::end_stalled() {
     transfer->note_sent();
     release_easy(*transfer);
     const bool is_late = now >= transfer->whole_deadline();
+    if (is_late && transfer->reply.bytes > 0)
+      bear_fewer(*transfer);  // bytes came, but too slowly: the link bears fewer
     const std::string what = is_late ? "the answer was not whole after"
                              : transfer->dripped == 0
                                  ? "no byte came for"
@@ -252,11 +254,16 @@ std::size_t HttpClient::Loop::places() const {
   return std::max<std::size_t>(1, static_cast<std::size_t>(bearable_));
 }
 
+/// Half as many at once, once for all that were under way together.
+void HttpClient::Loop::bear_fewer(const HttpTransfer& transfer) {
+  if (transfer.begun < halved_at_) return;
+  halved_at_ = Clock::now();
+  bearable_ = std::max(1.0, std::min<double>(bearable_, static_cast<double>(running_.size()) + 1) / 2);
+}
+
 void HttpClient::Loop::note_answer(const HttpTransfer& transfer) {
   if (transfer.reply.status == 429 || transfer.reply.status == 503) {
-    if (transfer.begun < halved_at_) return;
-    halved_at_ = Clock::now();
-    bearable_ = std::max(1.0, std::min<double>(bearable_, static_cast<double>(running_.size()) + 1) / 2);
+    bear_fewer(transfer);
   } else if (transfer.reply.status != 0) {
     bearable_ = std::min<double>(options_.requests, bearable_ + 1 / bearable_ + 0.05);
   }

@@ -37,6 +37,7 @@ class HttpClient::Loop {
   void run();
   bool take_posted();
   void start_waiting();
+  void bear_fewer(const HttpTransfer& transfer);
   void note_answer(const HttpTransfer& transfer);
   void begin(std::unique_ptr<HttpTransfer> transfer);
   void collect_ended();

@@ -12,7 +12,7 @@ struct HttpOptions {
   /// Longest time without a sign of life: while connecting, before the answer, before its body, inside it. Inside what is read, less than
   /// 1 KiB is none, as a server that lets bytes drip would hold a request for ever: the last KiB, or a smaller rest, has this time, too.
   /// A try as a whole, connecting and redirections included, has 4 such times, and one more for every 64 KiB that are wanted or sent: 2
-  /// minutes of a header for the default, 66 of 8 MiB, which is 2.1 KB/s. With the last of its tries, a request ends within retry_time and
+  /// minutes of a header for the default, 66 of 8 MiB, which is 2.1 KB/s; an answer to a POST that has begun has no such end, as S3 keeps one alive for minutes. With the last of its tries, a request ends within retry_time and
   /// such a time.
   std::chrono::milliseconds timeout{30'000};
   std::chrono::milliseconds connect_timeout{0};  ///< of connecting alone; 0: the same

@@ -246,6 +246,8 @@ void HttpTransfer::begin_attempt() {
 }
 
 HttpTransfer::Clock::time_point HttpTransfer::whole_deadline() const {
+  // S3 puts the parts of an upload together for minutes, and sends a space now and then: given up, all of it would be lost.
+  if (request.method == HttpMethod::post && has_body_) return Clock::time_point::max();
   // An answer in text is a page of a listing, or what the server says of an error. The room is known once an answer has begun.
   const std::uint64_t wanted =
       std::max<std::uint64_t>(request.out.size(), room_.size()) + (takes_part_ ? request.first : 0);

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <string_view>
 #include <system_error>
@@ -40,7 +41,7 @@ void tell_error(const weir::Error& error) {
     say(fmt::format("... and {} more", all->count() - all->problems().size()));
 }
 
-/// What nothing but starting a thread throws.
+/// What else but starting a thread throws is a filesystem_error.
 int tell_no_thread(const std::system_error& error) {
   say(fmt::format("weir: cannot start a thread: {}", weir::system_reason(error.code().value())));
   return failed;
@@ -115,6 +116,9 @@ int run_command(int argc, char** argv) {
       case weir::ErrorKind::cancelled:
         return signals.exit_code();
     }
+    return failed;
+  } catch (const std::filesystem::filesystem_error& error) {  // a system_error as well
+    say(fmt::format("weir: {}", error.what()));
     return failed;
   } catch (const std::system_error& error) {
     return tell_no_thread(error);

@@ -21,7 +21,9 @@ StopOnSignal::StopOnSignal() {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   waiter_ = std::jthread([this, signals](std::stop_token done) {
     for (int signal = 0; sigwait(&signals, &signal) == 0 && !done.stop_requested();) {
-      if (stop_.stop_requested()) _exit(128 + signal);
+      // That nobody listens comes with Ctrl-C ("2>&1 | tee") and with a terminal that closes: neither makes the other a second signal.
+      if (stop_.stop_requested() && signal == SIGPIPE) continue;
+      if (stop_.stop_requested() && signal_ != SIGPIPE) _exit(128 + signal);
       signal_ = signal;
       stop_.request_stop();
     }
@@ -40,9 +42,11 @@ std::function<void(const Progress&)> ends_without_listeners(std::function<void(c
   return [printer = std::move(printer), is_told = std::make_shared<bool>(false)](const Progress& progress) {
     printer(progress);
     pollfd closed{STDERR_FILENO, 0, 0};
-    if (progress.finished || *is_told || ::poll(&closed, 1, 0) != 1 || (closed.revents & POLLERR) == 0)
+    // A terminal that was closed has POLLHUP, too: a run that was left alone in it goes on.
+    if (progress.finished || *is_told || ::poll(&closed, 1, 0) != 1 ||
+        (closed.revents & (POLLERR | POLLHUP)) != POLLERR)
       return;
-    *is_told = true;  // a second signal would end the process at once
+    *is_told = true;
     ::kill(::getpid(), SIGPIPE);
   };
 }
