@@ -279,6 +279,20 @@ TEST_CASE("packbits packs each row apart") {
   CHECK(encoded_with(spec, raw) == Bytes{std::byte{0xfd}, std::byte{'a'}, std::byte{0xfd}, std::byte{'a'}});
 }
 
+TEST_CASE("packbits of what it makes a fifth longer fits its bound") {
+  const std::string five = "xyyzz";
+  for (const std::size_t width : {0U, 1390U, 1393U}) {
+    CAPTURE(width);
+    CodecSpec spec = resolved({CodecId::packbits});
+    spec.format.width = width;
+    Bytes raw(1393 * 1390);
+    for (std::size_t i = 0; i < raw.size(); ++i) raw[i] = static_cast<std::byte>(five[i % 5]);
+    const Bytes encoded = encoded_with(spec, raw);
+    CHECK(encoded.size() > raw.size() + raw.size() / 6);
+    CHECK(encoded.size() <= max_encoded_bytes(spec, raw.size()));
+  }
+}
+
 TEST_CASE("encoders and decoders work side by side on threads, and may end on another one") {
   const Bytes raw = terrain(50000, 23);
   const auto pool = std::make_shared<BufferPool>(std::uint64_t{1} << 40);

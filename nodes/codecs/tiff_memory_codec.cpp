@@ -111,11 +111,11 @@ std::uint64_t max_tiff_memory_bytes(const CodecSpec& spec, std::uint64_t raw) {
     // 10000 (the ratio fell), and both ends (TIFF 6.0 section 13).
     return raw + raw / 2 + raw / 1024 + slack;
   }
-  // A header byte for at most 128 literal bytes, and one more for each row. libtiff's state machine begins a
-  // new literal run also behind a pair that it could not merge: at worst one header for 126 bytes.
+  // Literal bytes have a header, and one more in each row. libtiff's state machine merges one pair into the literals around it, not two:
+  // of "x yy zz" over and over, five bytes become six.
   const std::uint64_t row =
       spec.format.row_bytes() == 0 ? std::max<std::uint64_t>(raw, 1) : spec.format.row_bytes();
-  return raw + raw / 120 + 2 * (raw / row + 1) + slack;
+  return raw + raw / 5 + 2 * (raw / row + 1) + slack;
 }
 
 std::uint64_t tiff_memory_scratch_bytes() {
