@@ -15,6 +15,7 @@
 #include "nodes/zarr/raster_coordinates.hpp"
 #include "nodes/zarr/raster_crs.hpp"
 #include "pipelines/write_zarr.hpp"
+#include "tests/faulty_store.hpp"
 #include "tests/file_support.hpp"
 #include "tests/http_server.hpp"
 #include "tests/tiff_helpers.hpp"
@@ -312,7 +313,7 @@ TEST_CASE("a raster without coordinates costs one request more, one in the root 
     data.put_centres("y", ys);
     data.put_centres("x", xs);
     data.put_mapping("m", "{}");
-    CHECK(requests(data) == 3 * metadata + 2);
+    CHECK(requests(data) == 2 * metadata + 3);  // of the grid mapping, one document
     data.put_raster(R"({"proj:code": "EPSG:32725", "grid_mapping": "m",
                         "spatial:transform": [2.0, 0.0, 5.0, 0.0, -2.0, 7.0]})");
     CHECK(requests(data) == 0);
@@ -377,6 +378,57 @@ TEST_CASE("hostile coordinates are a note, and take no memory of the size that t
     CHECK(named.note() == "0 notes");
     CHECK(named.counts->take().read_requests() == 1);  // for the array itself
   }
+}
+
+TEST_CASE("a store that fails beside a raster is an error, never a raster without a place") {
+  for (const int format : {2, 3}) {
+    CAPTURE(format);
+    const Dataset data(format);
+    data.put_raster(R"({"grid_mapping": "m"})");
+    data.put_mapping("m", to_text(JsonValue::Object{{"crs_wkt", utm_wkt}}));
+    data.put_centres("y", ys);
+    data.put_centres("x", xs);
+    const auto store = std::make_shared<test::FaultyStore>(data.store);
+    const auto open = [&] { return ZarrSource(open_zarr(std::shared_ptr<const Store>(store), "g/t")); };
+    CHECK(geo_transform_of(open().info().georeferencing) == place);
+    const std::size_t calls = store->log().size();
+    CHECK(calls == (format == 2 ? 10 : 6));
+    for (std::size_t call = 1; call <= calls; ++call) {
+      CAPTURE(call);
+      store->fail_at = store->log().size() + call;
+      CHECK_THROWS_WITH_AS(open(), doctest::Contains("a planted fault"), Error);
+    }
+  }
+}
+
+TEST_CASE("a grid mapping says the CRS, whatever its elements are") {
+  for (const int format : {2, 3}) {
+    CAPTURE(format);
+    const Dataset data(format);
+    data.put_raster(R"({"grid_mapping": "m"})");
+    data.put_mapping("m", to_text(JsonValue::Object{{"crs_wkt", utm_wkt}}));
+    const std::string key = format == 2 ? "g/m/.zarray" : "g/m/zarr.json";
+    const Bytes stored = pipeline_test::objects_of(*data.store)[key];
+    std::string document(reinterpret_cast<const char*>(stored.data()), stored.size());
+    const std::string type = format == 2 ? "<i8" : "int64";
+    document.replace(document.find(type), type.size(), format == 2 ? "|S1" : "string");
+    data.store->put(key, std::as_bytes(std::span(document)));
+    const auto source = data.open();
+    CHECK(geo_keys_of(source->info().georeferencing).code(geo_key::projected_crs) == 32725);
+    CHECK_MESSAGE(source->notes().empty(), source->notes().front());
+  }
+}
+
+TEST_CASE("kilometres and radians are not taken for metres and degrees") {
+  const Dataset data;
+  data.put_centres("y", ys);
+  for (const char* unit : {"km", "rad"}) {
+    data.put_centres("x", xs, {}, to_text(JsonValue::Object{{"units", unit}}));
+    CHECK(contains(data.note(),
+                   fmt::format("the array x beside it says no place: its coordinates are in {}", unit)));
+  }
+  data.put_centres("x", xs, {}, R"({"units": "m"})");
+  CHECK(data.transform() == place);
 }
 
 TEST_CASE("WKT says its code without PROJ where its root has one") {

@@ -55,20 +55,26 @@ class Beside {
       group_ = nullptr;
   }
 
-  /// Nothing where there is none, or it cannot be read, which is a note then: nobody said that there is one.
+  /// Nothing where there is none, or it cannot be understood, which is a note then: nobody said that there is one.
   std::optional<ZarrArrayMetadata> find(const std::string& name) const {
-    if (name.find('/') != std::string::npos || !is_key(name)) return std::nullopt;
-    try {
-      if (group_ == nullptr || group_->consolidated == nullptr) return asked(folder_ + name);
-      const std::size_t skipped = group_->path.empty() ? 0 : group_->path.size() + 1;
-      const auto found = group_->consolidated->find(folder_.substr(skipped) + name);
-      if (found == group_->consolidated->end() || !found->second.is_array) return std::nullopt;
-      return parse(found->second.json, found->second.zattrs, name);
-    } catch (const Error& error) {
-      if (error.kind() == ErrorKind::cancelled) throw;
-      note(name, error.reason());
-      return std::nullopt;
-    }
+    return understood<ZarrArrayMetadata>(name, [&]() -> std::optional<ZarrArrayMetadata> {
+      const auto json = document(name, is_v2() ? ".zarray" : "zarr.json");
+      if (!json) return std::nullopt;
+      if (is_v2()) return parse_zarr_v2_array(*json, document(name, ".zattrs").value_or(""), name, limits_);
+      return parse_zarr_v3_array(*json, name, limits_);
+    });
+  }
+
+  /// Those of an array whose elements do not matter, of whatever type they are.
+  std::optional<JsonValue> attributes(const std::string& name) const {
+    return understood<JsonValue>(name, [&]() -> std::optional<JsonValue> {
+      const auto json = document(name, is_v2() ? ".zattrs" : "zarr.json");
+      if (!json || json->empty()) return std::nullopt;
+      JsonValue said = parsed(*json);
+      if (is_v2()) return said;
+      const JsonValue* found = said.find("attributes");
+      return found != nullptr ? std::optional(*found) : std::nullopt;
+    });
   }
 
   /// The numbers of an array of one axis; nothing, and a note, where it holds none that can be used.
@@ -95,21 +101,36 @@ class Beside {
   }
 
  private:
-  ZarrArrayMetadata parse(std::string_view json, std::string_view zattrs, const std::string& name) const {
-    if (array_.metadata().format == 2) return parse_zarr_v2_array(json, zattrs, name, limits_);
-    return parse_zarr_v3_array(json, name, limits_);
+  bool is_v2() const { return array_.metadata().format == 2; }
+
+  template <class Value, class Read>
+  std::optional<Value> understood(const std::string& name, const Read& read) const {
+    if (name.find('/') != std::string::npos || !is_key(name)) return std::nullopt;
+    try {
+      return read();
+    } catch (const NotFetched& error) {
+      throw Error(error);
+    } catch (const Error& error) {
+      note(name, error.reason());
+      return std::nullopt;
+    }
   }
 
-  std::optional<ZarrArrayMetadata> asked(const std::string& path) const {
-    const bool is_v2 = array_.metadata().format == 2;
-    const auto text = [&](const char* file) -> std::optional<std::string> {
-      const auto bytes = get_small(array_.store(), path + file, limits_.metadata_bytes);
+  /// One of an array's documents, from the group's consolidated metadata where it has that.
+  std::optional<std::string> document(const std::string& name, const char* file) const {
+    if (group_ != nullptr && group_->consolidated != nullptr) {
+      const std::size_t skipped = group_->path.empty() ? 0 : group_->path.size() + 1;
+      const auto found = group_->consolidated->find(folder_.substr(skipped) + name);
+      if (found == group_->consolidated->end() || !found->second.is_array) return std::nullopt;
+      return std::string_view(file) == ".zattrs" ? found->second.zattrs : found->second.json;
+    }
+    try {
+      const auto bytes = get_small(array_.store(), folder_ + name + "/" + file, limits_.metadata_bytes);
       if (!bytes) return std::nullopt;
       return std::string(reinterpret_cast<const char*>(bytes->data()), bytes->size());
-    };
-    const auto json = text(is_v2 ? "/.zarray" : "/zarr.json");
-    if (!json) return std::nullopt;
-    return parse(*json, is_v2 ? text("/.zattrs").value_or("") : "", path);
+    } catch (const Error& error) {
+      throw NotFetched(error);
+    }
   }
 
   static std::vector<std::byte> elements_of(const ZarrArray& array) {
@@ -188,6 +209,10 @@ class Beside {
 constexpr std::string_view row_standards[] = {"projection_y_coordinate", "latitude", "grid_latitude"};
 constexpr std::string_view col_standards[] = {"projection_x_coordinate", "longitude", "grid_longitude"};
 
+/// Units of coordinates in which hardly a CRS is: of geostationary and polar products. Taken for metres, pixels would lie elsewhere.
+constexpr std::string_view other_units[] = {"km",         "kilometer", "kilometre", "kilometers",
+                                            "kilometres", "rad",       "radian",    "radians"};
+
 /// Of rows or columns.
 struct Axis {
   std::string name;
@@ -219,6 +244,11 @@ bool find_axis(const Beside& beside, Axis& axis, std::uint64_t extent) {
   if (found->shape[0] != extent || extent > most_centres) {
     beside.note(axis.name, fmt::format("it has {} coordinates of {} pixels, and {} are the most",
                                        found->shape[0], extent, most_centres));
+    return false;
+  }
+  const std::string units = text_in(parsed(found->attributes), "units");
+  if (std::ranges::find(other_units, units) != std::end(other_units)) {
+    beside.note(axis.name, fmt::format("its coordinates are in {}, which is not the unit of the CRS", units));
     return false;
   }
   axis.metadata = std::move(*found);
@@ -317,11 +347,10 @@ void read_place_beside(RasterInfo& info, const ZarrArray& array, const RasterAxe
   std::optional<GeoTransform> said;
   std::string wkt;
   if (!mapping.empty())
-    if (const auto found = beside.find(mapping)) {
-      const JsonValue attributes = parsed(found->attributes);
-      wkt = text_in(attributes, "crs_wkt");
-      if (wkt.empty()) wkt = text_in(attributes, "spatial_ref");
-      said = geo_transform_in(text_in(attributes, "GeoTransform"));
+    if (const auto attributes = beside.attributes(mapping)) {
+      wkt = text_in(*attributes, "crs_wkt");
+      if (wkt.empty()) wkt = text_in(*attributes, "spatial_ref");
+      said = geo_transform_in(text_in(*attributes, "GeoTransform"));
     }
   if (needs_crs && !wkt.empty()) set_crs(info, wkt, notes);
   if (!needs_transform) return;

@@ -36,8 +36,9 @@ std::optional<GeoTransform> geo_transform_in(const std::string& text);
 /// its store, costs no request, one without arrays beside it a single one. `group`: one above the array, whose consolidated metadata
 /// then saves requests, or nullptr. A GeoTransform that fits the coordinates (to a tenth of a pixel) is taken for them; the
 /// identity without a CRS is none, as GDAL and rioxarray write it of rasters without a place. What is there and cannot be used
-/// (uneven spacing, other lengths than the raster's, more than 2^22 coordinates or 256 chunks of them) is a line of `notes`. Waits;
-/// throws an Error where coordinates cannot be fetched.
+/// (uneven spacing, kilometres and radians, other lengths than the raster's, more than 2^22 coordinates or 256 chunks of them) is a line
+/// of `notes`. Waits; throws an Error where the store fails to say whether something is there, or what: a raster without a place would
+/// look like one that has none.
 void read_place_beside(RasterInfo& info, const ZarrArray& array, const RasterAxes& axes,
                        const ZarrNode* group, std::vector<std::string>& notes);
 

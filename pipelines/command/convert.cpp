@@ -261,7 +261,8 @@ Action add_convert(CLI::App& app, bool explain) {
                    options->input.path);
     write_as.graph.recording = files.recording();
     zarr.common.graph.recording = files.recording();
-    const std::shared_ptr<const ChunkSource> source = options->input.open();
+    std::vector<std::string> notes;
+    const std::shared_ptr<const ChunkSource> source = options->input.open(&notes);
     RunOptions run;
     run.stop = stop;
     run.progress = ends_without_listeners(progress_printer(options->common.progress_style(), stderr));
@@ -285,6 +286,7 @@ Action add_convert(CLI::App& app, bool explain) {
     files.write(*report);
     if (options->common.quiet) return;
     tell(*report, fmt::format("wrote {}", options->output));
+    for (const std::string& note : notes) fmt::print("  note: {}\n", note);
     if (passed_tiles) fmt::print("  tiles passed through: {}\n", *passed_tiles);
     if (passed_chunks) fmt::print("  chunks passed through: {}\n", *passed_chunks);
   };

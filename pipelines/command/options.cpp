@@ -185,7 +185,7 @@ SourceView InputOptions::view() const {
   return view;
 }
 
-std::shared_ptr<const ChunkSource> InputOptions::open() const {
+std::shared_ptr<const ChunkSource> InputOptions::open(std::vector<std::string>* notes) const {
   std::shared_ptr<const ChunkSource> source;
   if (no_checksums && !is_zarr(path)) throw Error::usage("use", "--no-checksums", "it is for Zarr arrays");
   if (axes != "auto" && !is_zarr(path)) throw Error::usage("use", "--axes", "it is for Zarr arrays");
@@ -194,7 +194,7 @@ std::shared_ptr<const ChunkSource> InputOptions::open() const {
   if (path.starts_with("terrain:")) {
     source = open_terrain(path, chunk);
   } else if (is_zarr(path)) {
-    source = open_zarr_input(*this);
+    source = open_zarr_input(*this, notes);
   } else {
     TiffOpenOptions options;
     options.directory = directory;

@@ -51,8 +51,9 @@ struct InputOptions {
   bool converts() const { return !type.empty() || scale || offset || unscale; }
   /// What is wanted of the input. Throws a usage Error.
   SourceView view() const;
-  /// A TIFF file or URL, a Zarr array, or "terrain:WIDTHxHEIGHT[:type]"; a part of it where a window was given.
-  std::shared_ptr<const ChunkSource> open() const;
+  /// A TIFF file or URL, a Zarr array, or "terrain:WIDTHxHEIGHT[:type]"; a part of it where a window was given. What of its place cannot
+  /// be used is a line in `notes`.
+  std::shared_ptr<const ChunkSource> open(std::vector<std::string>* notes = nullptr) const;
   /// The command that reads just one chunk of what open() gave, from the name of an item ("chunk (3, 4)"); empty for
   /// other items, and for what is no file.
   std::string repeat_of(const ChunkSource& opened, const std::string& item) const;

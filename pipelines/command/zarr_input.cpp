@@ -25,7 +25,8 @@ bool is_zarr(const std::string& path) {
   return !path.starts_with("terrain:") && is_zarr_path(path);
 }
 
-std::shared_ptr<const ChunkSource> open_zarr_input(const InputOptions& input) {
+std::shared_ptr<const ChunkSource> open_zarr_input(const InputOptions& input,
+                                                   std::vector<std::string>* notes) {
   const auto refuse = [&](bool is_given, const char* option) {
     if (is_given) throw Error::usage("use", option, "it is for TIFF files");
   };
@@ -43,7 +44,9 @@ std::shared_ptr<const ChunkSource> open_zarr_input(const InputOptions& input) {
     options.chunk_height = size.height;
     options.chunk_width = size.width;
   }
-  return open_zarr_raster(input.path, options);
+  const auto source = open_zarr_raster(input.path, options);
+  if (notes != nullptr) *notes = source->notes();
+  return source;
 }
 
 namespace {
@@ -132,7 +135,7 @@ Error no_zarr(const std::string& path) {
 
 }  // namespace
 
-std::shared_ptr<const ChunkSource> open_zarr_input(const InputOptions& input) {
+std::shared_ptr<const ChunkSource> open_zarr_input(const InputOptions& input, std::vector<std::string>*) {
   throw no_zarr(input.path);
 }
 void print_zarr_info(const std::string& path, const HttpOptions&) {
