@@ -198,6 +198,19 @@ TEST_CASE("a palette, complex numbers and float16 have overviews by nearest, and
       CogWrite(source_of(palette, 50, 50), folder / "x.tif", options);
   }
 
+  // Grey with a colour table of its own is a palette to those who read it; the shades of few bits are not.
+  Raster grey = palette;
+  grey.info.photometric = 1;
+  options = tiles_of(32);
+  write_cog(source_of(grey, 50, 50), folder / "grey.tif", options);
+  CHECK(pixels_of(folder / "grey.tif", 1) == levels[1].pixels);
+  std::vector<std::uint16_t> ramp(3 * 16);
+  for (std::size_t i = 0; i < ramp.size(); ++i) ramp[i] = static_cast<std::uint16_t>((15 - i % 16) * 4369);
+  for (std::byte& pixel : grey.pixels) pixel &= std::byte{15};
+  grey.info.tags = {test::tag_of(320, TiffType::short16, ramp)};
+  write_cog(source_of(grey, 50, 50), folder / "ramp.tif", options);
+  CHECK(pixels_of(folder / "ramp.tif", 1) == reference_levels(grey, Resampling::average, {2})[1].pixels);
+
   for (const SampleType type : {SampleType::complex64, SampleType::complex_int16, SampleType::float16}) {
     CAPTURE(name_of(type));
     Raster raster = made_raster(100, 130, SampleType::uint64);  // any bytes will do

@@ -55,7 +55,9 @@ void fit_codec(TileEncoding& encoding, const RasterInfo& info) {
                          (info.photometric == palette && bytes_of(info.type) <= 2 && !is_floating(info.type));
   if (may_index && is_lossy(encoding.codec))
     throw Error::usage("use", fmt::format("{} for indices of a colour table", name_of(encoding.codec)),
-                       "it would change them");
+                       info.photometric == palette
+                           ? "it would change them"
+                           : "it would change them; with --scale greys have no table");
 }
 
 struct CompressTiles::ThreadLocal : CompressTiles::Local {

@@ -1,6 +1,7 @@
 #include "nodes/raster/color_meanings.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -35,6 +36,22 @@ std::vector<std::string> implied(const RasterInfo& info) {
   return meanings;
 }
 
+/// All reds, all greens, all blues; empty where there is none that the type can index.
+std::vector<std::uint16_t> color_table(const RasterInfo& info) {
+  const bool takes_one = info.photometric <= 1 || info.photometric == 3;
+  if (!takes_one || bytes_of(info.type) > 2 || is_floating(info.type)) return {};
+  const std::uint64_t colors = std::uint64_t{1} << (8 * bytes_of(info.type));
+  for (const RawTag& tag : info.tags) {
+    const bool is_one = tag.id == color_map_tag && tag.type == type_short && tag.count > 0 &&
+                        tag.count % 3 == 0 && tag.count / 3 <= colors && tag.bytes.size() == tag.count * 2;
+    if (!is_one) continue;
+    std::vector<std::uint16_t> table(tag.count);
+    std::memcpy(table.data(), tag.bytes.data(), tag.bytes.size());
+    return table;
+  }
+  return {};
+}
+
 }  // namespace
 
 std::uint32_t color_samples(std::uint16_t photometric) {
@@ -57,13 +74,21 @@ std::uint32_t color_samples(std::uint16_t photometric) {
 }
 
 bool has_color_table(const RasterInfo& info) {
-  const bool takes_one = info.photometric <= 1 || info.photometric == 3;
-  if (!takes_one || bytes_of(info.type) > 2 || is_floating(info.type)) return false;
-  const std::uint64_t colors = std::uint64_t{1} << (8 * bytes_of(info.type));
-  return std::ranges::any_of(info.tags, [&](const RawTag& tag) {
-    return tag.id == color_map_tag && tag.type == type_short && tag.count > 0 && tag.count % 3 == 0 &&
-           tag.count / 3 <= colors && tag.bytes.size() == tag.count * 2;
-  });
+  return !color_table(info).empty();
+}
+
+bool has_grey_ramp(const RasterInfo& info) {
+  const std::vector<std::uint16_t> table = color_table(info);
+  const std::size_t shades = table.size() / 3;
+  if (shades < 2) return false;
+  const auto is_ramp = [&](bool is_down) {
+    for (std::size_t i = 0; i < table.size(); ++i) {
+      const std::size_t shade = is_down ? shades - 1 - i % shades : i % shades;
+      if (table[i] != shade * 65535 / (shades - 1)) return false;
+    }
+    return true;
+  };
+  return is_ramp(false) || is_ramp(true);
 }
 
 std::uint16_t extra_sample(const RasterInfo& info, std::uint32_t sample) {

@@ -21,6 +21,9 @@ std::uint16_t extra_sample(const RasterInfo& info, std::uint32_t sample);
 /// that have one, which GDAL takes for palettes, too.
 bool has_color_table(const RasterInfo& info);
 
+/// Whether that table is an even ramp of greys, up or down: what lies between two indices is the shade between them.
+bool has_grey_ramp(const RasterInfo& info);
+
 /// What each sample is, in GDAL's words: Red, Green, Blue, Cyan, Magenta, Yellow, Black, Alpha, or what an item says.
 /// Empty where it is nothing of these, or Gray, Palette or Undefined, which need no item at any place.
 std::vector<std::string> color_meanings(const RasterInfo& info);

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "framework/error.hpp"
+#include "nodes/raster/color_meanings.hpp"
 #include "nodes/raster/geo_transform.hpp"
 #include "nodes/raster/pyramid_shape.hpp"
 
@@ -34,7 +35,8 @@ bool mixes(Resampling resampling) {
 }  // namespace
 
 Resampling resampling_for(const RasterInfo& info, const OverviewOptions& options) {
-  const bool is_palette = info.photometric == photometric_palette;
+  const bool is_palette =
+      info.photometric == photometric_palette || (has_color_table(info) && !has_grey_ramp(info));
   if (!options.resampling_is_given)
     return is_palette || !is_arithmetic(info.type) ? Resampling::nearest : options.resampling;
   if (is_palette && mixes(options.resampling))
