@@ -51,5 +51,39 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("attributes of bands go where other bands are chosen, those of the place with a window") {
+  const TemporaryFolder folder;
+  REQUIRE(weir({"convert", data("int16_rgb.tif"), folder / "a.zarr", "--tile", "64"}).code == 0);
+  replace(folder / "a.zarr/zarr.json", "\"attributes\": {",
+          "\"attributes\": {\n \"long_name\": [\"red\", \"green\", \"blue\"], \"transform\": [10, 0, 5, 0, "
+          "-10, 7], \"title\": \"Mine\",");
+  const auto written = [&](const std::vector<std::string>& options) {
+    std::vector<std::string> command{"convert", folder / "a.zarr", folder / "b.zarr", "--overwrite"};
+    command.insert(command.end(), options.begin(), options.end());
+    const Ended ended = weir(command);
+    REQUIRE_MESSAGE(ended.code == 0, ended.err);
+    const std::string text = text_of(folder / "b.zarr/zarr.json");
+    CHECK(contains(text, "\"title\": \"Mine\""));
+    return std::pair(contains(text, "\"long_name\""), contains(text, "\"transform\": ["));
+  };
+  CHECK(written({"--recompress"}) == std::pair(true, true));
+  CHECK(written({"--samples", "1,2,3"}) == std::pair(true, true));
+  CHECK(written({"--samples", "1,1,3"}) == std::pair(false, true));
+  CHECK(written({"--samples", "3,2,1"}) == std::pair(false, true));
+  CHECK(written({"--samples", "2"}) == std::pair(false, true));
+  CHECK(written({"--window", "1,1,8,8"}) == std::pair(true, false));
+}
+
+TEST_CASE("weir convert says which coordinates are no place") {
+  const TemporaryFolder folder;
+  REQUIRE(weir({"convert", data("minisblack-1c-8b.tiff"), folder / "g.zarr/t"}).code == 0);
+  std::filesystem::create_directories(folder / "g.zarr/y");
+  std::ofstream(folder / "g.zarr/y/zarr.json") << "{";
+  const Ended told = weir({"convert", folder / "g.zarr/t", folder / "t.tif"});
+  CHECK(told.code == 0);
+  CHECK_MESSAGE(contains(told.out, "  note: the array y beside it says no place: "), told.out);
+  CHECK_FALSE(contains(weir({"convert", folder / "g.zarr/t", folder / "q.tif", "--quiet"}).out, "note"));
+}
+
 }  // namespace
 }  // namespace weir::command_test

@@ -82,6 +82,23 @@ std::vector<RawAttribute> without_statistics(std::vector<RawAttribute> attribute
   return attributes;
 }
 
+std::vector<RawAttribute> without_lists_of_bands(std::vector<RawAttribute> attributes) {
+  constexpr std::string_view of_bands[] = {"long_name", "descriptions", "nodatavals", "scales",
+                                           "offsets",   "scale_factor", "add_offset", "units"};
+  std::erase_if(attributes, [&](const RawAttribute& each) {
+    return each.json.starts_with('[') && std::ranges::find(of_bands, each.name) != std::end(of_bands);
+  });
+  return attributes;
+}
+
+std::vector<RawAttribute> without_place(std::vector<RawAttribute> attributes) {
+  std::erase_if(attributes, [](const RawAttribute& each) {
+    return each.name == "transform" || each.name == "GeoTransform" || each.name == "bounds" ||
+           each.name == "bbox";
+  });
+  return attributes;
+}
+
 std::vector<RawAttribute> without_values(std::vector<RawAttribute> attributes) {
   // CF 1.11, appendix A: those of which a value is one of the stored ones, or a unit or packing of them.
   constexpr std::string_view about_values[] = {

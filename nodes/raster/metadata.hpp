@@ -18,6 +18,11 @@ std::vector<MetadataItem> metadata_of_samples(const std::vector<MetadataItem>& i
 std::vector<MetadataItem> without_statistics(std::vector<MetadataItem> items);
 /// The same of attributes: GDAL's STATISTICS_..., and CF's actual_range.
 std::vector<RawAttribute> without_statistics(std::vector<RawAttribute> attributes);
+/// Without what rioxarray and xarray's readers say of each band, in lists: long_name, nodatavals, scales ... For other bands, or in another
+/// order.
+std::vector<RawAttribute> without_lists_of_bands(std::vector<RawAttribute> attributes);
+/// Without what rasterio's readers say of the place: transform, bounds, bbox. For a part of the raster.
+std::vector<RawAttribute> without_place(std::vector<RawAttribute> attributes);
 /// Nor what CF and GDAL say of single values and their range: flag_values and flag_meanings, valid_range, missing_value ...
 std::vector<RawAttribute> without_values(std::vector<RawAttribute> attributes);
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <numeric>
 
 #include "framework/error.hpp"
 #include "nodes/raster/block_mask.hpp"
@@ -114,6 +115,9 @@ RasterInfo info_of_samples(const RasterInfo& whole, std::span<const std::uint32_
     info.extra_samples.push_back(extra_of(whole, samples[i], meanings[i]));
   info.metadata = metadata_of_samples(whole.metadata, {samples.begin(), samples.end()});
   if (info.samples != whole.samples) info.attributes = without_statistics(std::move(info.attributes));
+  std::vector<std::uint32_t> all(whole.samples);
+  std::iota(all.begin(), all.end(), 0U);
+  if (!std::ranges::equal(samples, all)) info.attributes = without_lists_of_bands(std::move(info.attributes));
   say_color_meanings(info, meanings);
   info.tags.clear();
   for (const RawTag& tag : whole.tags) {

@@ -77,7 +77,7 @@ WindowSource::WindowSource(std::shared_ptr<const ChunkSource> whole, const Windo
   shift_rpcs(info_, window.row, window.col);
   if (window != Window{0, 0, whole_->info().height, whole_->info().width}) {
     info_.metadata = without_statistics(std::move(info_.metadata));
-    info_.attributes = without_statistics(std::move(info_.attributes));
+    info_.attributes = without_place(without_statistics(std::move(info_.attributes)));
   }
   excess_bytes_ = whole_->excess_bytes();
   const ChunkGrid& grid = whole_->grid();
