@@ -33,7 +33,8 @@ class FakeS3 {
   }
 
   HttpServer server;
-  bool fails_completion = false;  ///< with status 200, as Amazon may
+  bool fails_completion = false;      ///< with status 200, as Amazon may
+  unsigned spaces_of_completion = 0;  ///< MadeAnswer::spaces
   int keys_of_page = 3;
 
  private:
@@ -114,9 +115,12 @@ class FakeS3 {
     }
     uploads_.erase(upload);
     store(path, body);
-    return MadeAnswer{200, fmt::format("<?xml version=\"1.0\"?>\n<CompleteMultipartUploadResult>"
-                                       "<ETag>{}</ETag></CompleteMultipartUploadResult>",
-                                       tag(body))};
+    return MadeAnswer{200,
+                      fmt::format("<?xml version=\"1.0\"?>\n<CompleteMultipartUploadResult>"
+                                  "<ETag>{}</ETag></CompleteMultipartUploadResult>",
+                                  tag(body)),
+                      {},
+                      spaces_of_completion};
   }
 
   MadeAnswer page(const std::string& query) const {

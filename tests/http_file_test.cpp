@@ -511,40 +511,6 @@ TEST_CASE("requests can be started without waiting, and those that still run end
   CHECK(cancelled.get_future().get().was_cancelled);
 }
 
-TEST_CASE("a whole object is read into memory made to its size") {
-  HttpServer server;
-  server.serve("/a", {made_bytes(5000)});
-  HttpClient client(quick());
-  Bytes whole;
-  HttpRequest request{.url = server.url("/a")};
-  request.room = [&](std::uint64_t bytes) {
-    whole.resize(bytes);
-    return std::span(whole);
-  };
-  std::vector<HttpRequest> requests;
-  requests.push_back(std::move(request));
-  CHECK(client.get(std::move(requests)).front().status == 200);
-  CHECK(whole == made_bytes(5000));
-  CHECK(server.seen().front().headers.count("range") == 0);
-}
-
-TEST_CASE("a thousand requests at a client's door are all answered, few at a time") {
-  HttpServer server;
-  const Bytes bytes = made_bytes(50'000);
-  server.serve("/a", {bytes});
-  HttpOptions options = quick();
-  options.requests = 8;
-  HttpClient client(options);
-  std::vector<Bytes> parts(1000, Bytes(40));
-  std::vector<HttpRequest> requests;
-  for (std::size_t i = 0; i < parts.size(); ++i)
-    requests.push_back({.url = server.url("/a"), .first = i * 40, .out = parts[i]});
-  for (const HttpReply& reply : client.get(std::move(requests))) CHECK(reply.status == 206);
-  for (std::size_t i = 0; i < parts.size(); ++i) CHECK(parts[i] == part_of(bytes, i * 40, 40));
-  CHECK(server.most_in_flight() <= 8);
-  CHECK(server.connections() <= 8);
-}
-
 }  // namespace
 }  // namespace weir
 

@@ -136,6 +136,21 @@ TEST_CASE("a large object goes to a bucket in parts, and one that is not committ
   CHECK_FALSE(store.size("y"));
 }
 
+TEST_CASE("a bucket that takes long to put an object together, and says so, is waited for") {
+  FakeS3 s3;
+  S3Options options = s3.options();
+  options.http.timeout = std::chrono::milliseconds(120);  // a try of so small a request: at most 14 of them
+  options.http.retries = 0;
+  options.part_bytes = 5 << 20;
+  const S3Store store("s3://box/a", options);
+  const Bytes bytes = made_bytes(6 << 20, 3);
+  s3.spaces_of_completion = 50;  // 2 s
+  const auto writer = store.writer("x");
+  writer->append(bytes);
+  writer->commit();
+  CHECK((whole(store, "x") == bytes));
+}
+
 TEST_CASE("a missing bucket and a missing permission are no absence") {
   FakeS3 s3;
   Bytes some(10);
