@@ -7,6 +7,7 @@
 #   tests/run.sh --asan       under the address and undefined behaviour sanitizers
 #   tests/run.sh --tsan       under the thread sanitizer, with a oneTBB that is built for it from Debian's source
 #   tests/run.sh --full       all of these, whole matrices (not under sanitizers), clang, clang-tidy and long fuzzing
+#   WEIR_TEST_FULL=1 tests/run.sh [--minimal]   that run alone with its whole matrices
 #   --only PATTERN            the unit tests and steps whose name has PATTERN in it
 set -uo pipefail
 # shellcheck source-path=SCRIPTDIR
@@ -33,7 +34,7 @@ if [ "${#runs[@]}" -eq 0 ]; then runs=(default); fi
 if [[ " ${runs[*]} " == *" full "* ]]; then
   runs=(default minimal asan tsan full)
   export WEIR_TEST_FULL=1
-else
+elif [ "${WEIR_TEST_FULL:-}" != 1 ]; then
   unset WEIR_TEST_FULL
 fi
 full="${WEIR_TEST_FULL:-}"
