@@ -22,10 +22,10 @@ Bytes write_source(const RasterInfo& info, const std::string& path) {
   return pixels;
 }
 
-const std::vector<std::vector<std::string>> ways{{},
-                                                 {"--compress", "none", "--strip", "9"},
-                                                 {"--interleave", "band", "--bigtiff", "yes"},
-                                                 {"--window", "3,2,20,30"}};
+const std::vector<std::vector<std::string>> ways_to_write{{},
+                                                          {"--compress", "none", "--strip", "9"},
+                                                          {"--interleave", "band", "--bigtiff", "yes"},
+                                                          {"--window", "3,2,20,30"}};
 
 TEST_CASE("colour profile, XMP, IPTC, resolution and texts come through byte for byte") {
   const TemporaryFolder folder;
@@ -43,7 +43,7 @@ TEST_CASE("colour profile, XMP, IPTC, resolution and texts come through byte for
                raw_tag(34675, TiffType::undefined, 5000, 1),
                raw_tag(65000, TiffType::float64, 3, 8)};
   write_source(info, folder / "in.tif");
-  for (const auto& way : ways) {
+  for (const auto& way : ways_to_write) {
     std::vector<std::string> arguments{"convert", folder / "in.tif", folder / "out.tif", "--overwrite"};
     arguments.insert(arguments.end(), way.begin(), way.end());
     REQUIRE(weir(arguments).code == 0);
@@ -82,7 +82,7 @@ TEST_CASE("alpha, premultiplied or not, other extra samples and the way values a
     info.photometric = one.photometric;
     info.extra_samples = one.extra;
     const Bytes pixels = write_source(info, folder / "in.tif");
-    for (const auto& way : ways) {
+    for (const auto& way : ways_to_write) {
       CAPTURE(one.samples);
       CAPTURE(one.photometric);
       std::vector<std::string> arguments{"convert", folder / "in.tif", folder / "out.tif", "--overwrite"};

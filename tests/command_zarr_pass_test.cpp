@@ -9,7 +9,7 @@
 namespace weir::command_test {
 namespace {
 
-std::map<std::string, Bytes> files_below(const std::string& folder) {
+std::map<std::string, Bytes> contents_below(const std::string& folder) {
   std::map<std::string, Bytes> files;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
     if (entry.is_regular_file())
@@ -35,7 +35,7 @@ void check_same(const std::string& in, std::vector<std::string> options, const s
   const Ended again = weir(command);
   REQUIRE_MESSAGE(again.code == 0, again.err);
   CHECK(!contains(again.out, "passed through"));
-  CHECK(files_below(out) == files_below(command[2]));
+  CHECK(contents_below(out) == contents_below(command[2]));
 }
 
 TEST_CASE(
@@ -52,7 +52,7 @@ TEST_CASE(
   CHECK(contains(first.out, "chunks passed through: 70\n"));
   CHECK(contains(text_of(to("b.zarr/zarr.json")), "\"level\": 5"));
   REQUIRE(weir({"convert", to("b.zarr"), to("c.zarr"), "--tile", "32"}).code == 0);
-  CHECK(files_below(to("a.zarr")) == files_below(to("c.zarr")));
+  CHECK(contents_below(to("a.zarr")) == contents_below(to("c.zarr")));
 
   for (const std::string codec : {"none", "zstd", "gzip"}) {
     const auto named = [&](const char* name) { return folder / (codec + name); };
@@ -66,7 +66,7 @@ TEST_CASE(
     check_same(named("2.zarr"), with({"--shard", "64"}), named("3.zarr"), "70");
     check_same(named("3.zarr"), with({"--format", "2"}), named("4.zarr"), "70");
     check_same(named("4.zarr"), plain, named("5.zarr"), "70");
-    CHECK(files_below(named("1.zarr")) == files_below(named("5.zarr")));
+    CHECK(contents_below(named("1.zarr")) == contents_below(named("5.zarr")));
   }
 }
 
@@ -165,7 +165,7 @@ TEST_CASE("sparse tiles are chunks of format 2 only where its fill is no null: e
       weir({"explain", "convert", folder / "all.tif", folder / "2.zarr", "--tile", "32", "--format", "2"});
   CHECK(contains(plan.out, "recompress  it is sparse, and all chunks are to be stored"));
   check_same(folder / "all.tif", {"--tile", "32", "--format", "2"}, folder / "2.zarr", "");
-  CHECK(files_below(folder / "2.zarr").size() > 100);
+  CHECK(contents_below(folder / "2.zarr").size() > 100);
   check_same(folder / "all.tif", {"--tile", "32"}, folder / "3.zarr", "0");
 }
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "framework/graph.hpp"
+#include "tests/text_support.hpp"
 
 namespace weir::testing {
 
@@ -124,8 +125,6 @@ inline Error error_of(Graph& graph, const RunOptions& options = {}) {
   return *found;
 }
 
-inline bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
+using test::contains;
 
 }  // namespace weir::testing

@@ -16,11 +16,11 @@ using namespace weir;
 
 constexpr std::uint64_t kilobyte = 1024;
 
-struct Number {
+struct PlainNumber {
   std::uint64_t value = 0;
   Buffer payload;
 };
-std::uint64_t payload_bytes(const Number& number) {
+std::uint64_t payload_bytes(const PlainNumber& number) {
   return number.payload.size();
 }
 
@@ -30,13 +30,13 @@ void sleep_at_random() {
 }
 
 /// Three items a unit, each with a buffer.
-struct Numbers {
-  void operator()(std::uint64_t unit, Emit<Number>& emit, const Context& context) const {
-    for (std::uint64_t i = 0; i < 3; ++i) emit(Number{unit * 3 + i, context.buffer(4096)});
+struct PlainNumbers {
+  void operator()(std::uint64_t unit, Emit<PlainNumber>& emit, const Context& context) const {
+    for (std::uint64_t i = 0; i < 3; ++i) emit(PlainNumber{unit * 3 + i, context.buffer(4096)});
   }
 };
 struct Square {
-  Number operator()(const Number& in, const Context& context) const {
+  PlainNumber operator()(const PlainNumber& in, const Context& context) const {
     sleep_at_random();
     return {in.value * in.value, context.buffer(8192)};
   }
@@ -49,9 +49,9 @@ const NodeOptions numbers_options(std::uint64_t units) {
 RunReport square_numbers(GraphOptions options, std::uint64_t units, std::vector<std::uint64_t>& out,
                          unsigned concurrency = 0) {
   Graph graph(options);
-  auto numbers = graph.source<Number>("numbers", Numbers{}, numbers_options(units));
-  auto squares = graph.transform<Number>("square", numbers, Square{}, {.buffer_bytes = 8192});
-  graph.ordered_sink("out", squares, [&out](const Number& number) { out.push_back(number.value); });
+  auto numbers = graph.source<PlainNumber>("numbers", PlainNumbers{}, numbers_options(units));
+  auto squares = graph.transform<PlainNumber>("square", numbers, Square{}, {.buffer_bytes = 8192});
+  graph.ordered_sink("out", squares, [&out](const PlainNumber& number) { out.push_back(number.value); });
   if (concurrency > 0) graph.set_concurrency("square", concurrency);
   return graph.run();
 }
@@ -86,9 +86,9 @@ TEST_CASE(
 TEST_CASE("a budget that is too small is refused with the smallest that works, and that one works") {
   std::vector<std::uint64_t> out;
   Graph graph({.memory = 20 * kilobyte, .threads = 2});
-  auto numbers = graph.source<Number>("numbers", Numbers{}, numbers_options(4));
-  auto squared = graph.transform<Number>("square", numbers, Square{}, {.buffer_bytes = 8192});
-  graph.ordered_sink("out", squared, [&out](const Number& n) { out.push_back(n.value); });
+  auto numbers = graph.source<PlainNumber>("numbers", PlainNumbers{}, numbers_options(4));
+  auto squared = graph.transform<PlainNumber>("square", numbers, Square{}, {.buffer_bytes = 8192});
+  graph.ordered_sink("out", squared, [&out](const PlainNumber& n) { out.push_back(n.value); });
   CHECK(graph.plan().smallest_memory == 36 * kilobyte);
   try {
     graph.run();

@@ -12,7 +12,7 @@ using namespace weir;
 
 namespace {
 
-Georeferencing utm() {
+Georeferencing utm_place() {
   Georeferencing place;
   place.key_directory = {1,  1, 0,    6,     1024, 0,  1,    1, 1025, 0,     1,    1,     1026, 34737,
                          22, 0, 2049, 34737, 7,    22, 3072, 0, 1,    32725, 2057, 34736, 1,    1};
@@ -24,7 +24,7 @@ Georeferencing utm() {
 }  // namespace
 
 TEST_CASE("keys are codes, numbers and text") {
-  const GeoKeys keys = geo_keys_of(utm());
+  const GeoKeys keys = geo_keys_of(utm_place());
   CHECK(keys.broken == 0);
   CHECK(keys.values.size() == 6);
   CHECK(keys.code(geo_key::projected_crs) == 32725);
@@ -38,7 +38,7 @@ TEST_CASE("keys are codes, numbers and text") {
 }
 
 TEST_CASE("keys that are written are read again") {
-  GeoKeys keys = geo_keys_of(utm());
+  GeoKeys keys = geo_keys_of(utm_place());
   Georeferencing place;
   set_geo_keys(place, keys);
   CHECK(place.key_directory[2] == 0);
@@ -82,7 +82,7 @@ TEST_CASE("a key directory without a sound header has no keys") {
 
 TEST_CASE("broken entries are counted and left out, the others count") {
   const auto keys_of = [](std::vector<std::uint16_t> entry) {
-    Georeferencing place = utm();
+    Georeferencing place = utm_place();
     place.key_directory[3] = 7;
     place.key_directory.insert(place.key_directory.end(), entry.begin(), entry.end());
     return geo_keys_of(place);
@@ -132,7 +132,7 @@ TEST_CASE("what pixels are is read from any directory with a sound header") {
 TEST_CASE("key directories of any content are read without harm") {
   std::mt19937 random(4);
   for (int i = 0; i < 20000; ++i) {
-    Georeferencing place = utm();
+    Georeferencing place = utm_place();
     for (std::uint16_t& word : place.key_directory)
       if (random() % 8 == 0) word = static_cast<std::uint16_t>(random() % 3 == 0 ? random() : random() % 40);
     if (random() % 4 == 0) place.key_directory.resize(random() % (place.key_directory.size() + 1));

@@ -95,7 +95,7 @@ bool is_part_of(const Chunks& part, const Chunks& whole) {
   return true;
 }
 
-constexpr std::uint64_t all = ~std::uint64_t{0};
+constexpr std::uint64_t no_limit = ~std::uint64_t{0};
 
 /// What opening, looking around and reading a few chunks says or gives does not matter here: that it ends does.
 void survive(const Bytes& bytes) {
@@ -129,7 +129,7 @@ TEST_CASE("a stored file that is cut short is an error, or gives true pixels of 
     const Bytes bytes = stored_file(name);
     Chunks whole;
     try {
-      whole = read_chunks_of(bytes, all);
+      whole = read_chunks_of(bytes, no_limit);
     } catch (const Error&) {
       continue;  // a file that is not read
     }
@@ -140,8 +140,8 @@ TEST_CASE("a stored file that is cut short is an error, or gives true pixels of 
       CAPTURE(length);
       ++cuts;
       try {
-        const Chunks part =
-            read_chunks_of(Bytes(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(length)), all);
+        const Chunks part = read_chunks_of(
+            Bytes(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(length)), no_limit);
         CHECK(is_part_of(part, whole));
         ++read;
       } catch (const Error&) {

@@ -16,11 +16,12 @@ using namespace std::chrono_literals;
 using test::Fault;
 using test::HttpServer;
 using test::made_bytes;
+using test::part_of;
 using test::SeenRequest;
 using Bytes = std::vector<std::byte>;
 using Clock = std::chrono::steady_clock;
 
-HttpOptions quick() {
+HttpOptions quick_client() {
   HttpOptions options;
   options.timeout = 2s;
   options.retries = 3;
@@ -28,15 +29,10 @@ HttpOptions quick() {
   return options;
 }
 
-Bytes part_of(const Bytes& bytes, std::size_t offset, std::size_t count) {
-  const auto first = bytes.begin() + static_cast<std::ptrdiff_t>(offset);
-  return {first, first + static_cast<std::ptrdiff_t>(count)};
-}
-
 TEST_CASE("a whole object is read into memory made to its size") {
   HttpServer server;
   server.serve("/a", {made_bytes(5000)});
-  HttpClient client(quick());
+  HttpClient client(quick_client());
   Bytes whole;
   HttpRequest request{.url = server.url("/a")};
   request.room = [&](std::uint64_t bytes) {
@@ -54,7 +50,7 @@ TEST_CASE("a thousand requests at a client's door are all answered, few at a tim
   HttpServer server;
   const Bytes bytes = made_bytes(50'000);
   server.serve("/a", {bytes});
-  HttpOptions options = quick();
+  HttpOptions options = quick_client();
   options.requests = 8;
   HttpClient client(options);
   std::vector<Bytes> parts(1000, Bytes(40));
@@ -79,7 +75,7 @@ TEST_CASE("tries that end late while bytes come are repeated fewer at once: the 
     begun.push_back(Clock::now());
     return begun.size() <= 16 ? Fault{.piece = 1024, .pause = 150ms} : Fault{};
   });
-  HttpOptions options = quick();
+  HttpOptions options = quick_client();
   options.timeout = 250ms;  // 1 s for each try, of which all would take 2.4 s
   options.requests = 16;
   HttpClient client(options);

@@ -8,6 +8,7 @@
 #include "framework/error.hpp"
 #include "nodes/stores/open_file.hpp"
 #include "tests/http_server.hpp"
+#include "tests/text_support.hpp"
 
 #ifdef WEIR_WITH_CURL
 
@@ -15,9 +16,11 @@ namespace weir {
 namespace {
 
 using namespace std::chrono_literals;
+using test::contains;
 using test::Fault;
 using test::HttpServer;
 using test::made_bytes;
+using test::part_of;
 using test::SeenRequest;
 using Bytes = std::vector<std::byte>;
 
@@ -29,11 +32,6 @@ HttpOptions quick(unsigned retries = 3) {
   options.retry_pause = 2ms;
   options.prefix_bytes = 1000;
   return options;
-}
-
-Bytes part_of(const Bytes& bytes, std::size_t offset, std::size_t count) {
-  const auto first = bytes.begin() + static_cast<std::ptrdiff_t>(offset);
-  return {first, first + static_cast<std::ptrdiff_t>(count)};
 }
 
 Bytes read(const ReadableFile& file, std::uint64_t offset, std::size_t count,
@@ -53,10 +51,6 @@ std::string message_of(const auto& function) {
   }
   FAIL("nothing was thrown");
   return "";
-}
-
-bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
 }
 
 TEST_CASE("opening a file behind HTTP is one request, and ranges are read exactly") {

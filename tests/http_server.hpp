@@ -339,6 +339,12 @@ class HttpServer {
   std::thread acceptor_;
 };
 
+inline std::vector<std::byte> part_of(const std::vector<std::byte>& bytes, std::size_t offset,
+                                      std::size_t count) {
+  const auto first = bytes.begin() + static_cast<std::ptrdiff_t>(offset);
+  return {first, first + static_cast<std::ptrdiff_t>(count)};
+}
+
 /// As many bytes, reproducibly; no two neighbourhoods alike.
 inline std::vector<std::byte> made_bytes(std::size_t count, std::uint32_t seed = 1) {
   std::vector<std::byte> bytes(count);

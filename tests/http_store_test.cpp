@@ -16,7 +16,7 @@ void serve_some(HttpServer& server) {
     server.serve("/x.zarr/" + encode_url(key, true), {.bytes = bytes});
 }
 
-HttpStoreOptions quick() {
+HttpStoreOptions quick_store() {
   HttpStoreOptions options;
   options.http.retry_pause = std::chrono::milliseconds(1);
   options.http.timeout = std::chrono::milliseconds(2000);
@@ -35,14 +35,14 @@ TEST_CASE("objects behind http keep what the interface of stores promises of rea
       fault.ignores_range = ignores_range;
       return fault;
     });
-    check_reading(HttpStore(server.url("/x.zarr/"), quick()));
+    check_reading(HttpStore(server.url("/x.zarr/"), quick_store()));
   }
 }
 
 TEST_CASE("each read of an object behind http is one request, and each range is one") {
   HttpServer server;
   serve_some(server);
-  const HttpStore store(server.url("/x.zarr"), quick());
+  const HttpStore store(server.url("/x.zarr"), quick_store());
   Bytes out(100);
   store.get("a/b/c/0/0", out);
   CHECK(server.count() == 1);
@@ -58,13 +58,13 @@ TEST_CASE("each read of an object behind http is one request, and each range is 
   get_small(store, "zarr.json", 1 << 20);
   CHECK(server.count() == 9);
   CHECK(store.traffic()->total().requests == 9);
-  CHECK(store.requests_at_once() == quick().http.requests);
+  CHECK(store.requests_at_once() == quick_store().http.requests);
 }
 
 TEST_CASE("a token in the URL's query goes to the server and not into messages") {
   HttpServer server;
   server.serve("/x/a%20b?token=secret", {.bytes = made_bytes(5)});
-  const HttpStore store(server.url("/x?token=secret#part"), quick());
+  const HttpStore store(server.url("/x?token=secret#part"), quick_store());
   CHECK(store.size("a b") == 5u);
   CHECK(store.name().find("secret") == std::string::npos);
 }
@@ -73,7 +73,7 @@ TEST_CASE("an object that is replaced between the ranges of one call is read aga
   HttpServer server;
   const Bytes one = made_bytes(1000, 1), two = made_bytes(1000, 2);
   server.serve("/x/a", {.bytes = one, .etag = "\"one\""});
-  const HttpStore store(server.url("/x"), quick());
+  const HttpStore store(server.url("/x"), quick_store());
   Bytes front(500), back(500);
   const std::vector<ObjectRange> ranges{{0, front}, {500, back}};
   // The first answer claims an older version: as if it had been replaced after it.
@@ -105,7 +105,7 @@ TEST_CASE("an object that is replaced between the ranges of one call is read aga
 TEST_CASE("a server that is busy or breaks off is asked again, and one that refuses is an error") {
   HttpServer server;
   serve_some(server);
-  const HttpStore store(server.url("/x.zarr"), quick());
+  const HttpStore store(server.url("/x.zarr"), quick_store());
   const Bytes& wanted = some_objects().at("a/b/c/0/0");
   for (int kind = 0; kind < 3; ++kind) {
     CAPTURE(kind);
@@ -130,7 +130,7 @@ TEST_CASE("a server that is busy or breaks off is asked again, and one that refu
     });
     check_names_both(store, "zarr.json", [&] { store.get("zarr.json", out); });
     check_names_both(store, "zarr.json", [&] { store.get_end("zarr.json", out); });
-    HttpStoreOptions options = quick();
+    HttpStoreOptions options = quick_store();
     options.denied_is_absent = true;
     const HttpStore lenient(server.url("/x.zarr"), options);
     if (status == 403)
@@ -143,7 +143,7 @@ TEST_CASE("a server that is busy or breaks off is asked again, and one that refu
 TEST_CASE("wrong answers to a range are refused: other bytes, other sizes, a suffix that is none") {
   HttpServer server;
   serve_some(server);
-  const HttpStore store(server.url("/x.zarr"), quick());
+  const HttpStore store(server.url("/x.zarr"), quick_store());
   Bytes out(100);
   for (const std::string text : {"bytes 1-100/100000", "bytes 0-99/*", "bytes 0-98/100000", "nonsense"}) {
     CAPTURE(text);
@@ -161,7 +161,7 @@ TEST_CASE("a stop ends the waiting for a server that says nothing") {
   HttpServer server;
   serve_some(server);
   server.set_latency(std::chrono::milliseconds(1500));
-  const HttpStore store(server.url("/x.zarr"), quick());
+  const HttpStore store(server.url("/x.zarr"), quick_store());
   std::stop_source stop;
   std::thread later([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(30));

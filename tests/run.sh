@@ -392,17 +392,22 @@ run_default() {
   includes_go_one_way
   need "configure" configure_build -DWEIR_BUILD_TESTS=ON -DWEIR_BUILD_EXAMPLES=ON -DWEIR_BUILD_BENCH=ON || return
   need "build" cmake --build "$root/build" || return
-  headers_compile_alone default "$root/build"
   unit_tests default "$root/build"
   examples_print_what_they_say default "$root/build"
   install_tests default "$root/build"
-  # Foreign readers keep one core busy; the other builds the fuzz targets meanwhile.
+  # Foreign readers keep one core busy; the other compiles every header alone, and the fuzz targets, meanwhile.
+  local headers_alone="every public header compiles alone (default)" header_build="" header_log="$logs/header_check.log"
+  if wanted "$headers_alone"; then
+    nice cmake --build "$root/build" --target header_check --parallel 2 >"$header_log" 2>&1 &
+    header_build=$!
+  fi
   local fuzz_build="" fuzz_log="$logs/fuzz_targets.log"
   if wanted fuzz && need "configure (asan)" configure_asan; then
-    nice cmake --build "$root/build/asan" --target fuzz >"$fuzz_log" 2>&1 &
+    nice cmake --build "$root/build/asan" --target fuzz --parallel 2 >"$fuzz_log" 2>&1 &
     fuzz_build=$!
   fi
   foreign_readers "$root/build"
+  if [ -n "$header_build" ]; then check "$headers_alone" ended_well "$header_build" "$header_log"; fi
   if [ -n "$fuzz_build" ]; then
     need "build the fuzz targets (asan)" ended_well "$fuzz_build" "$fuzz_log" &&
       fuzz_targets asan "$root/build/asan" fuzz_one 60
@@ -451,7 +456,7 @@ run_tsan() {
 }
 
 run_full() {
-  local clang=(-DCMAKE_CXX_COMPILER=/usr/bin/clang++-14)
+  local clang=(-DCMAKE_CXX_COMPILER=/usr/bin/clang++-14 -DCMAKE_UNITY_BUILD=OFF)  # each file includes what it needs
   need "packages (clang)" install_packages "${clang_packages[@]}" || return
   get_arrow
   check "the sources are formatted" format_is_kept

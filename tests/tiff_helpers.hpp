@@ -29,6 +29,7 @@
 #include "nodes/raster/encoded_tiles.hpp"
 #include "nodes/tiff/tiff_output_layout.hpp"
 #include "nodes/tiff/tiff_writer.hpp"
+#include "tests/text_support.hpp"
 
 // What tests of TIFF files share: rasters out of nothing, tiles without our codecs, and libtiff as the
 // reader.
@@ -292,10 +293,6 @@ inline std::string reason_of(const auto& function, ErrorKind kind) {
   }
   FAIL("nothing was thrown");
   return "";
-}
-
-inline bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
 }
 
 template <class T>

@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "framework/error.hpp"
@@ -188,6 +190,16 @@ inline std::vector<std::byte> whole_object(const Store& store, const std::string
   std::vector<std::byte> object(store.size(key).value_or(0));
   store.get(key, object);
   return object;
+}
+
+/// All that a store has, by key.
+inline std::map<std::string, std::vector<std::byte>> objects_of(const Store& store) {
+  std::map<std::string, std::vector<std::byte>> objects;
+  store.list("", [&](std::string_view key, std::uint64_t) {
+    objects[std::string(key)] = whole_object(store, std::string(key));
+    return true;
+  });
+  return objects;
 }
 
 /// All elements of the array.

@@ -116,15 +116,6 @@ batched::Elements elements_of(const Write& write, const ZarrArrayMetadata& array
   return elements;
 }
 
-std::map<std::string, std::vector<std::byte>> objects_of(const Store& store) {
-  std::map<std::string, std::vector<std::byte>> objects;
-  store.list("", [&](std::string_view key, std::uint64_t) {
-    objects[std::string(key)] = batched::whole_object(store, std::string(key));
-    return true;
-  });
-  return objects;
-}
-
 batched::Elements read(std::shared_ptr<const ZarrArray> array, const GraphOptions& graph) {
   std::uint64_t bytes = array->metadata().type.bytes;
   for (const std::uint64_t extent : array->metadata().shape) bytes *= extent;
@@ -155,7 +146,7 @@ void compare(const Layout& layout, const Codecs& codecs, const std::vector<Write
   REQUIRE(read(std::make_shared<const ZarrArray>(ours, "a", metadata), graph) == wanted);
   REQUIRE(read(std::make_shared<const ZarrArray>(plain, "a", metadata), graph) == wanted);
   REQUIRE(batched::read(*ours, "a/", metadata) == wanted);
-  const auto left = objects_of(*ours), right = objects_of(*plain);
+  const auto left = batched::objects_of(*ours), right = batched::objects_of(*plain);
   std::vector<std::string> left_keys, right_keys;
   for (const auto& [key, bytes] : left) left_keys.push_back(key);
   for (const auto& [key, bytes] : right) right_keys.push_back(key);
@@ -202,8 +193,8 @@ TEST_CASE("stored bytes are the same for any number of threads, tokens and budge
           write_zarr(std::make_shared<const ZarrArray>(store, name, metadata), write.selection,
                      {elements.data(), packed_strides(write.selection, metadata.type.bytes)}, options);
         }
-      if (first.empty()) first = objects_of(*store);
-      CHECK(objects_of(*store) == first);
+      if (first.empty()) first = batched::objects_of(*store);
+      CHECK(batched::objects_of(*store) == first);
     }
 }
 
@@ -255,9 +246,9 @@ TEST_CASE("shards that are written side by side have the bytes of those written 
       CHECK(write(all, 1) == limits.at_once);
       CHECK(write({{3, 300, 1}, {100, 4000, 1}}, 2) == std::min<std::ptrdiff_t>(limits.at_once, 5));
       CHECK(write({{0, 2, 1}, {1030, 100, 1}}, 3) == 1);  // of one shard
-      if (first.empty()) first = objects_of(*store);
-      CHECK(objects_of(*store).size() == 5);
-      CHECK(objects_of(*store) == first);
+      if (first.empty()) first = batched::objects_of(*store);
+      CHECK(batched::objects_of(*store).size() == 5);
+      CHECK(batched::objects_of(*store) == first);
     }
   }
 }

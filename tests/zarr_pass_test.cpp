@@ -20,9 +20,9 @@ using Id = ZarrCodecSpec::Id;
 using test::contains;
 using test::count_of;
 using test::Index;
+using test::objects_of;
 using test::reason_of;
 
-constexpr ZarrType uint16_type{ZarrType::Kind::unsigned_integer, 2};
 constexpr std::uint16_t fill = 0x0107;
 
 ZarrCodecSpec big_endian() {
@@ -37,12 +37,12 @@ ZarrCodecSpec zstd_of(int level) {
 }
 
 /// Ways of storing an array of 23 x 17 in chunks of 4 x 2; and one of another rank.
-struct Layout {
+struct Storage {
   const char* name;
   Index shape, shard, chunk;  // shard: empty where there is none
   bool index_at_end = true;
 };
-const std::vector<std::vector<Layout>> layouts{
+const std::vector<std::vector<Storage>> storages{
     {{"no shards", {23, 17}, {}, {4, 2}},
      {"shards", {23, 17}, {12, 8}, {4, 2}},
      {"larger shards", {23, 17}, {24, 18}, {4, 2}},
@@ -55,7 +55,7 @@ const std::vector<std::vector<Layout>> layouts{
     {{"0-d", {}, {}, {}}},
 };
 
-ZarrArrayMetadata described(const Layout& layout, const std::vector<ZarrCodecSpec>& codecs) {
+ZarrArrayMetadata described(const Storage& layout, const std::vector<ZarrCodecSpec>& codecs) {
   ZarrArrayMetadata array =
       layout.shard.empty()
           ? zarr_array(layout.shape, layout.chunk, {}, uint16_type, codecs)
@@ -86,12 +86,6 @@ std::shared_ptr<const ZarrArray> made(const ZarrArrayMetadata& metadata, const b
   return array;
 }
 
-std::map<std::string, std::vector<std::byte>> objects_of(const Store& store) {
-  std::map<std::string, std::vector<std::byte>> objects;
-  for (const auto& [key, size] : test::listed(store, "")) objects[key] = test::whole(store, key);
-  return objects;
-}
-
 batched::Elements elements_of(const std::shared_ptr<const ZarrArray>& array) {
   const ZarrSelection all = everything(*array);
   batched::Elements elements(count_of(all) * array->metadata().type.bytes);
@@ -111,11 +105,11 @@ TEST_CASE(
   std::vector<std::vector<ZarrCodecSpec>> chains{
       {ZarrCodecSpec{}}, {big_endian(), codec_of(Id::crc32c)}, {ZarrCodecSpec{}, zstd_of(3)}};
   int copies = 0;
-  for (const auto& group : layouts) {
+  for (const auto& group : storages) {
     const batched::Elements elements = some_elements(group.front().shape);
     for (const auto& codecs : chains)
-      for (const Layout& from : group)
-        for (const Layout& to : group) {
+      for (const Storage& from : group)
+        for (const Storage& to : group) {
           CAPTURE(from.name);
           CAPTURE(to.name);
           CAPTURE(codecs.size());
@@ -142,7 +136,7 @@ TEST_CASE(
 }
 
 TEST_CASE("what is in a chunk is not looked at: bytes that nothing decodes pass, and their count") {
-  const Layout shards = layouts[0][1], none = layouts[0][0];
+  const Storage shards = storages[0][1], none = storages[0][0];
   const std::vector<ZarrCodecSpec> codecs{ZarrCodecSpec{}, zstd_of(1)};
   const auto store = std::make_shared<MemoryStore>();
   create_zarr(*store, "a", described(none, codecs));
@@ -167,7 +161,7 @@ TEST_CASE("what is in a chunk is not looked at: bytes that nothing decodes pass,
 TEST_CASE("each stored chunk is read once: of objects with one request each, of shards with one or two") {
   const std::vector<ZarrCodecSpec> codecs{ZarrCodecSpec{}, zstd_of(1)};
   const batched::Elements elements = some_elements({23, 17});
-  const auto count = [&](const Layout& from, const Layout& to, std::uint64_t memory) {
+  const auto count = [&](const Storage& from, const Storage& to, std::uint64_t memory) {
     const auto counting = std::make_shared<CountingStore>(std::make_shared<MemoryStore>());
     static_cast<void>(made(described(from, codecs), elements, counting, true));
     const auto source = open_zarr(counting, "a");
@@ -176,14 +170,14 @@ TEST_CASE("each stored chunk is read once: of objects with one request each, of 
         .run();
     return counting->take();
   };
-  const StoreCount merged = count(layouts[0][0], layouts[0][1], 0);
+  const StoreCount merged = count(storages[0][0], storages[0][1], 0);
   CHECK(merged.get == 6 * 9);
   CHECK(merged.read_requests() == 6 * 9);
   // Two by three shards; of two of them all chunks lie in the array. The others: index and ranges, of which neighbours are one.
-  const StoreCount split = count(layouts[0][1], layouts[0][0], 0);
+  const StoreCount split = count(storages[0][1], storages[0][0], 0);
   CHECK(split.get + split.get_end == 6);
   CHECK(split.get >= 2);
-  CHECK(split.bytes_read < 2 * count(layouts[0][0], layouts[0][0], 0).bytes_read + 6 * 200);
+  CHECK(split.bytes_read < 2 * count(storages[0][0], storages[0][0], 0).bytes_read + 6 * 200);
 }
 
 TEST_CASE("v2 becomes v3, in shards or not, and v3 becomes v2; names of dimensions and null come along") {
@@ -224,7 +218,7 @@ TEST_CASE("v2 becomes v3, in shards or not, and v3 becomes v2; names of dimensio
       if (!object.first.ends_with(".zattrs")) CHECK(after["d" + object.first.substr(1)] == object.second);
     }
   }
-  const ZarrArrayMetadata summed = described(layouts[0][0], {ZarrCodecSpec{}, codec_of(Id::crc32c)});
+  const ZarrArrayMetadata summed = described(storages[0][0], {ZarrCodecSpec{}, codec_of(Id::crc32c)});
   CHECK(contains(reason_of([&] { stored_as(summed, {.format = 2}); }, ErrorKind::usage), "crc32c"));
   CHECK(contains(reason_of([&] { stored_as(summed, {.shard = Index{6, 2}}); }, ErrorKind::usage), "divide"));
 }
@@ -234,8 +228,8 @@ TEST_CASE(
     "fill") {
   const std::vector<ZarrCodecSpec> codecs{ZarrCodecSpec{}, zstd_of(1)};
   const batched::Elements elements = some_elements({23, 17});
-  for (const Layout& from : layouts[0])
-    for (const Layout& to : layouts[0]) {
+  for (const Storage& from : storages[0])
+    for (const Storage& to : storages[0]) {
       CAPTURE(from.name);
       CAPTURE(to.name);
       const auto source = made(described(from, codecs), elements);
@@ -252,11 +246,11 @@ TEST_CASE(
               objects_of(
                   made(described(to, codecs), elements, std::make_shared<MemoryStore>(), true)->store()));
       const auto array = open_zarr(store, "a");
-      CHECK(ZarrCopy(array, described(layouts[0][0], codecs), std::make_shared<MemoryStore>(), "a")
+      CHECK(ZarrCopy(array, described(storages[0][0], codecs), std::make_shared<MemoryStore>(), "a")
                 .run()
                 .passed == 6 * 9);
     }
-  ZarrArrayMetadata zero = described(layouts[0][0], codecs), null = zero;
+  ZarrArrayMetadata zero = described(storages[0][0], codecs), null = zero;
   zero.fill = null.fill = {std::byte{0}, std::byte{0}};
   null = stored_as(null, {.format = 2});
   null.fill.clear();
@@ -268,7 +262,7 @@ TEST_CASE(
 }
 
 TEST_CASE("where a chunk would mean something else it does not pass, and the reason says what") {
-  const Layout plain = layouts[0][0];
+  const Storage plain = storages[0][0];
   const std::vector<ZarrCodecSpec> codecs{ZarrCodecSpec{}, zstd_of(1)};
   const auto source = made(described(plain, codecs), some_elements({23, 17}));
   const auto reason = [&](const std::function<void(ZarrArrayMetadata&)>& change) {
@@ -320,9 +314,10 @@ TEST_CASE("shards in shards pass as a whole, where they are the same shards") {
   wanted.keys = {false, '.'};
   CHECK(ZarrCopy(source, wanted, store, "a").run().passed > 0);
   CHECK(elements_of(open_zarr(store, "a")) == elements);
-  CHECK(contains(reason_of([&] { ZarrCopy(source, described(layouts[0][0], {ZarrCodecSpec{}}), store, "b"); },
-                           ErrorKind::usage),
-                 "chunks"));
+  CHECK(
+      contains(reason_of([&] { ZarrCopy(source, described(storages[0][0], {ZarrCodecSpec{}}), store, "b"); },
+                         ErrorKind::usage),
+               "chunks"));
 }
 
 TEST_CASE("a shard larger than the memory goes through in runs, and its bytes are those of much memory") {
@@ -380,9 +375,9 @@ TEST_CASE(
   const test::Folder folder;
   const std::vector<ZarrCodecSpec> codecs{ZarrCodecSpec{}, codec_of(Id::crc32c)};
   const auto store = std::make_shared<MemoryStore>();
-  static_cast<void>(made(described(layouts[0][0], codecs), some_elements({23, 17}), store, true));
+  static_cast<void>(made(described(storages[0][0], codecs), some_elements({23, 17}), store, true));
   const auto copy = [&](const ZarrOpenOptions& options) {
-    copy_zarr(open_zarr(store, "a", options), described(layouts[0][1], codecs), folder / "out.zarr");
+    copy_zarr(open_zarr(store, "a", options), described(storages[0][1], codecs), folder / "out.zarr");
   };
   const auto was = test::whole(*store, "a/c/3/4");
   store->put("a/c/3/4", std::span(was).first(was.size() - 1));

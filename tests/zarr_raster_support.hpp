@@ -15,14 +15,7 @@ namespace weir::pipeline_test {
 
 using Objects = std::map<std::string, std::vector<std::byte>>;
 
-inline Objects objects_of(const Store& store) {
-  Objects objects;
-  store.list("", [&](std::string_view key, std::uint64_t) {
-    objects[std::string(key)] = batched::whole_object(store, std::string(key));
-    return true;
-  });
-  return objects;
-}
+using batched::objects_of;
 
 inline Bytes read_back(std::shared_ptr<const ChunkSource> source, const GraphOptions& graph = {}) {
   const RasterInfo& info = source->info();

@@ -22,8 +22,6 @@ using Sizes = std::vector<std::uint64_t>;
 using test::contains;
 using test::reason_of;
 
-constexpr ZarrType uint16_type{ZarrType::Kind::unsigned_integer, 2};
-
 /// An array of uint16 in memory, and its elements.
 struct Made {
   std::shared_ptr<const ZarrArray> array;

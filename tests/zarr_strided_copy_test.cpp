@@ -19,7 +19,7 @@ using Counts = std::vector<std::uint64_t>;
 using Strides = std::vector<std::int64_t>;
 
 // Everything that scatter_box and gather_box are told, and memory with a border around the box.
-struct Case {
+struct CopyCase {
   StoredLayout layout;
   Counts chunk_shape, start, shape, step;
   Strides strides;
@@ -33,9 +33,9 @@ struct Case {
   }
 };
 
-Case random_case(std::mt19937& random, std::size_t rank, std::uint64_t longest) {
+CopyCase random_case(std::mt19937& random, std::size_t rank, std::uint64_t longest) {
   const auto up_to = [&](std::uint64_t most) { return random() % (most + 1); };
-  Case it;
+  CopyCase it;
   constexpr std::pair<std::uint32_t, std::uint32_t> elements[] = {{1, 1},  {2, 2}, {4, 4}, {8, 8}, {8, 4},
                                                                   {16, 8}, {4, 2}, {3, 1}, {5, 1}, {16, 1}};
   const auto [bytes, word] = elements[random() % std::size(elements)];
@@ -82,7 +82,7 @@ Case random_case(std::mt19937& random, std::size_t rank, std::uint64_t longest) 
 
 // Element by element, as the words say: where each lies in the chunk and in memory.
 template <class Work>
-void for_each_element(const Case& it, Work&& work) {
+void for_each_element(const CopyCase& it, Work&& work) {
   const std::size_t rank = it.chunk_shape.size();
   Counts at(rank, 0);
   if (std::find(it.shape.begin(), it.shape.end(), 0u) != it.shape.end()) return;
@@ -108,7 +108,7 @@ void move_element(const StoredLayout& layout, std::byte* to, const std::byte* fr
   }
 }
 
-void check_case(const Case& it, std::uint32_t seed) {
+void check_case(const CopyCase& it, std::uint32_t seed) {
   const Bytes chunk = random_bytes(it.chunk_bytes(), seed), memory = random_bytes(it.memory_bytes, seed + 1);
   Bytes expected = memory;
   for_each_element(it, [&](std::size_t in_chunk, std::size_t in_memory) {

@@ -11,6 +11,8 @@
 
 namespace weir {
 
+inline constexpr ZarrType uint16_type{ZarrType::Kind::unsigned_integer, 2};
+
 inline ZarrCodecSpec codec_of(ZarrCodecSpec::Id id) {
   ZarrCodecSpec codec;
   codec.id = id;

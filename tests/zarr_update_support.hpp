@@ -108,13 +108,6 @@ inline batched::Elements read_all(std::shared_ptr<const ZarrArray> array) {
   return elements;
 }
 
-inline std::map<std::string, batched::Elements> objects_of(const Store& store) {
-  std::map<std::string, batched::Elements> objects;
-  store.list("", [&](std::string_view key, std::uint64_t) {
-    objects[std::string(key)] = batched::whole_object(store, std::string(key));
-    return true;
-  });
-  return objects;
-}
+using batched::objects_of;
 
 }  // namespace weir::test

@@ -22,8 +22,6 @@ using test::Bytes;
 using test::contains;
 using test::Index;
 
-constexpr ZarrType uint16_type{ZarrType::Kind::unsigned_integer, 2};
-
 void put(const Store& store, const std::string& key, const std::string& text) {
   store.put(key, test::bytes_of(text));
 }

@@ -33,7 +33,7 @@ std::uint64_t samples_in_blocks(const CodecSpec& spec, std::uint64_t raw) {
 
 /// What libjpeg and the handle take for any piece, and for a row: buffers of some MCU rows (measured: up to
 /// 150 KiB and 56 bytes per byte of a row).
-constexpr std::uint64_t handle_bytes = 320 * 1024, row_factor = 64;
+constexpr std::uint64_t jpeg_handle_bytes = 320 * 1024, row_factor = 64;
 
 void set(MemoryTiff& tiff, std::uint32_t tag, int value) {
   if (TIFFSetField(tiff.get(), tag, value) != 1)
@@ -58,7 +58,7 @@ class JpegEncoder : public Encoder {
   std::size_t encode(std::span<const std::byte> raw, std::span<std::byte> out) override {
     assert(out.size() >= max_jpeg_bytes(spec_, raw.size()));
     if (raw.empty()) return 0;
-    MemoryTiff tiff(out, handle_bytes);
+    MemoryTiff tiff(out, jpeg_handle_bytes);
     prepare(tiff, spec_, image_of(spec_.id, spec_.format, raw.size()));
     return tiff.encode(raw);
   }
@@ -98,7 +98,7 @@ class JpegDecoder : public Decoder {
       tags.push_back({TIFFTAG_YCBCRSUBSAMPLING, TIFF_SHORT, 2, {bytes, bytes + sizeof shared}});
     }
     const std::vector<std::byte> file = directory_file(image, std::move(tags));
-    MemoryTiff tiff(file, handle_bytes + row_factor * image.width * image.samples, is_damage);
+    MemoryTiff tiff(file, jpeg_handle_bytes + row_factor * image.width * image.samples, is_damage);
     if (is_ycbcr) set(tiff, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
     if (!tiff.decode(encoded, out.first(wanted)))
       throw Error("decode", "jpeg data", tiff.message().empty() ? "it is broken" : tiff.message());
@@ -132,7 +132,7 @@ std::uint64_t max_jpeg_bytes(const CodecSpec& spec, std::uint64_t raw) {
 std::uint64_t jpeg_encoder_bytes(const CodecSpec& spec, std::uint64_t raw) {
   // To count symbols before it codes them, libjpeg keeps all coefficients, of two bytes each.
   const PieceImage image = image_of(spec.id, spec.format, raw);
-  return handle_bytes + row_factor * image.width * image.samples + 2 * samples_in_blocks(spec, raw);
+  return jpeg_handle_bytes + row_factor * image.width * image.samples + 2 * samples_in_blocks(spec, raw);
 }
 
 std::unique_ptr<Encoder> make_jpeg_encoder(const CodecSpec& spec) {
@@ -147,7 +147,7 @@ std::vector<std::byte> jpeg_tables(const CodecSpec& spec) {
   CodecSpec small = spec;
   small.format = block;
   std::vector<std::byte> out(max_jpeg_bytes(small, raw.size()));
-  MemoryTiff tiff(std::span<std::byte>(out), handle_bytes);
+  MemoryTiff tiff(std::span<std::byte>(out), jpeg_handle_bytes);
   prepare(tiff, small, image_of(small.id, block, raw.size()));
   (void)tiff.encode(raw);
   std::uint32_t bytes = 0;
@@ -161,7 +161,7 @@ std::vector<std::byte> jpeg_tables(const CodecSpec& spec) {
 std::uint64_t jpeg_decoder_bytes(const DecodeSpec& spec) {
   // A stream of several scans has all coefficients kept. Whether it is one is not known before it comes.
   const PieceImage image = image_of(spec.id, spec.format, spec.raw_bytes());
-  return handle_bytes + row_factor * image.width * image.samples +
+  return jpeg_handle_bytes + row_factor * image.width * image.samples +
          2 * samples_in_blocks(image, spec.ycbcr_across, spec.ycbcr_down) + spec.jpeg_tables.size();
 }
 

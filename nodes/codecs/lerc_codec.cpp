@@ -16,7 +16,7 @@ namespace {
 
 // What handle and liblerc take at most, beside buffers of the piece's size: measured
 // (tests/codec_memory_child.cpp).
-constexpr std::uint64_t handle_bytes = 1024 * 1024;
+constexpr std::uint64_t lerc_handle_bytes = 1024 * 1024;
 
 /// liblerc counts bytes in 32 bits, and libtiff wants a third more.
 constexpr std::uint64_t largest_piece = 3u << 30;
@@ -117,7 +117,7 @@ class LercEncoder : public Encoder {
           "encode", fmt::format("{} bytes with lerc", raw.size()),
           "there are NaN among the interleaved samples of pixels; planes, one for each sample, can hold "
           "them, or a nodata value in their place");
-    MemoryTiff tiff(out, handle_bytes + blob_buffer_bytes(raw.size()));
+    MemoryTiff tiff(out, lerc_handle_bytes + blob_buffer_bytes(raw.size()));
     // No ExtraSamples: libtiff would make a mask of an alpha, and lose the colours under it.
     tiff.describe(image_of(spec_.id, format, raw.size()));
     if (TIFFSetField(tiff.get(), TIFFTAG_LERC_MAXZERROR, spec_.max_error.value()) != 1)
@@ -154,7 +154,7 @@ class LercDecoder : public Decoder {
       tags.push_back(std::move(tag));
     }
     const std::vector<std::byte> file = directory_file(image, std::move(tags));
-    MemoryTiff tiff(file, handle_bytes + blob_buffer_bytes(image.rows * row_bytes), nullptr);
+    MemoryTiff tiff(file, lerc_handle_bytes + blob_buffer_bytes(image.rows * row_bytes), nullptr);
     if (!tiff.decode(encoded, out.first(wanted)))
       throw Error("decode", "lerc data", tiff.message().empty() ? "it is broken" : tiff.message());
     return wanted;
@@ -181,7 +181,7 @@ std::uint64_t max_lerc_bytes(const CodecSpec& spec, std::uint64_t raw) {
 }
 
 std::uint64_t lerc_encoder_bytes(const CodecSpec& spec, std::uint64_t raw) {
-  const std::uint64_t bytes = handle_bytes + 3 * blob_buffer_bytes(raw);
+  const std::uint64_t bytes = lerc_handle_bytes + 3 * blob_buffer_bytes(raw);
   if (spec.lerc_compression == LercCompression::none) return bytes;
   const std::uint64_t most = max_blob_bytes(spec.format, raw);
   return bytes + scratch_block_bytes(most) + encoder_scratch_bytes(packing_of(spec), most);
@@ -192,7 +192,7 @@ std::unique_ptr<Encoder> make_lerc_encoder(const CodecSpec& spec, std::uint64_t 
 }
 
 std::uint64_t lerc_decoder_bytes(const DecodeSpec& spec) {
-  return handle_bytes + 3 * blob_buffer_bytes(spec.raw_bytes());
+  return lerc_handle_bytes + 3 * blob_buffer_bytes(spec.raw_bytes());
 }
 
 std::unique_ptr<Decoder> make_lerc_decoder(const DecodeSpec& spec) {

@@ -20,7 +20,7 @@ constexpr std::uint32_t tag_lossless_exact = 65571;
 
 // What handle and libwebp take at most, measured over noise and terrain of 16 to 1024 pixels a side
 // (tests/codec_memory_child.cpp): per pixel, and for any piece.
-constexpr std::uint64_t handle_bytes = 1280 * 1024;
+constexpr std::uint64_t webp_handle_bytes = 1280 * 1024;
 constexpr std::uint64_t lossy_pixel_bytes = 56, lossless_pixel_bytes = 176, decoded_pixel_bytes = 16;
 
 /// Pixels in the macroblocks of 16 x 16 that an image has.
@@ -49,7 +49,7 @@ class WebpEncoder : public Encoder {
   std::size_t encode(std::span<const std::byte> raw, std::span<std::byte> out) override {
     assert(out.size() >= max_webp_bytes(raw.size()));
     if (raw.empty()) return 0;
-    MemoryTiff tiff(out, handle_bytes + raw.size());
+    MemoryTiff tiff(out, webp_handle_bytes + raw.size());
     tiff.describe(image_of(spec_.id, spec_.format, raw.size()));
     if (!spec_.lossless) {
       set(tiff, TIFFTAG_WEBP_LEVEL, spec_.quality.value());
@@ -108,7 +108,7 @@ class WebpDecoder : public Decoder {
                               size->second, image.width, image.rows));
     image.photometric = PHOTOMETRIC_RGB;
     const std::vector<std::byte> file = directory_file(image);
-    MemoryTiff tiff(file, handle_bytes + image.rows * image.width * image.samples, nullptr);
+    MemoryTiff tiff(file, webp_handle_bytes + image.rows * image.width * image.samples, nullptr);
     if (!tiff.decode(encoded, out.first(wanted)))
       throw Error("decode", "webp data", tiff.message().empty() ? "it is broken" : tiff.message());
     return wanted;
@@ -142,7 +142,7 @@ std::uint64_t max_webp_bytes(std::uint64_t raw) {
 
 std::uint64_t webp_encoder_bytes(const CodecSpec& spec, std::uint64_t raw) {
   const PieceImage image = image_of(spec.id, spec.format, raw);
-  return handle_bytes +
+  return webp_handle_bytes +
          padded_pixels(image.width, image.rows) * (spec.lossless ? lossless_pixel_bytes : lossy_pixel_bytes);
 }
 
@@ -151,7 +151,7 @@ std::unique_ptr<Encoder> make_webp_encoder(const CodecSpec& spec) {
 }
 
 std::uint64_t webp_decoder_bytes(const DecodeSpec& spec) {
-  return handle_bytes + padded_pixels(spec.format.width, spec.rows) * decoded_pixel_bytes;
+  return webp_handle_bytes + padded_pixels(spec.format.width, spec.rows) * decoded_pixel_bytes;
 }
 
 std::unique_ptr<Decoder> make_webp_decoder(const DecodeSpec& spec) {

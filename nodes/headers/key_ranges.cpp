@@ -9,7 +9,6 @@ namespace weir {
 namespace {
 
 constexpr int most_requests = 200;
-constexpr std::size_t keys_of_page = 1000;
 /// Behind every key with the same beginning: U+10FFFF, the last in UTF-8.
 constexpr std::string_view last_letter = "\xf4\x8f\xbf\xbf";
 

@@ -9,6 +9,9 @@
 
 namespace weir {
 
+/// As many as S3 gives in one answer to a listing.
+inline constexpr std::size_t keys_of_page = 1000;
+
 /// Keys of a listing that are listed together: those below `prefix` and behind `after`, up to `until`.
 struct KeyRange {
   std::string prefix;  ///< whole parts, see ListRequest

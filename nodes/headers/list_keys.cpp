@@ -12,7 +12,6 @@
 namespace weir {
 namespace {
 
-constexpr std::size_t keys_of_page = 1000;
 /// Ranges that a bucket is cut into: more than listers, so that one that has most of the keys keeps fewer waiting.
 constexpr std::size_t most_ranges = 64;
 

@@ -46,7 +46,7 @@ struct Destroy {
   void operator()(PJ_CONTEXT* context) const { proj_context_destroy(context); }
   void operator()(PJ* object) const { proj_destroy(object); }
 };
-using Context = std::unique_ptr<PJ_CONTEXT, Destroy>;
+using ProjContext = std::unique_ptr<PJ_CONTEXT, Destroy>;
 using Object = std::unique_ptr<PJ, Destroy>;
 
 /// Threads share four of these at most, so that what PROJ holds is bounded where hundreds of threads make rows now and then; a row takes
@@ -123,7 +123,7 @@ class Transformations {
     return Object(as_said ? proj_normalize_for_visualization(context_.get(), as_said.get()) : nullptr);
   }
 
-  Context context_;
+  ProjContext context_;
   std::array<Object, 120> utm_;
   std::vector<Kept> kept_;
 };

@@ -8,7 +8,7 @@
 namespace weir {
 namespace {
 
-constexpr std::string_view role = "colorinterp", item_name = "COLORINTERP";  // as GDAL writes them
+constexpr std::string_view role = "colorinterp", interpretation_item = "COLORINTERP";  // as GDAL writes them
 constexpr std::string_view rgb_names[] = {"Red", "Green", "Blue"},
                            ink_names[] = {"Cyan", "Magenta", "Yellow", "Black"};
 constexpr std::string_view no_color[] = {"Gray", "Palette", "Undefined"};
@@ -111,8 +111,8 @@ void say_color_meanings(RasterInfo& info, const std::vector<std::string>& meanin
   const std::vector<std::string> without = implied(info);
   for (std::uint32_t i = 0; i < info.samples; ++i)
     if (meanings[i] != without[i])
-      info.metadata.push_back({std::string(item_name), meanings[i].empty() ? "Undefined" : meanings[i], i,
-                               std::string(role), ""});
+      info.metadata.push_back({std::string(interpretation_item),
+                               meanings[i].empty() ? "Undefined" : meanings[i], i, std::string(role), ""});
 }
 
 }  // namespace weir

@@ -43,7 +43,7 @@ struct Destroy {
   void operator()(PJ_OBJ_LIST* list) const { proj_list_destroy(list); }
   void operator()(int* list) const { proj_int_list_destroy(list); }
 };
-using Context = std::unique_ptr<PJ_CONTEXT, Destroy>;
+using ProjContext = std::unique_ptr<PJ_CONTEXT, Destroy>;
 using Object = std::unique_ptr<PJ, Destroy>;
 
 /// Of an axis or a parameter: size in metres or radians.
@@ -400,7 +400,7 @@ class Translation {
 
   const std::string& text_;
   std::string said_;
-  Context context_;
+  ProjContext context_;
   GeoKeys keys_;
   std::vector<double> to_wgs84_;  // of a CRS that came with a shift
 };

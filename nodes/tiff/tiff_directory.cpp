@@ -9,19 +9,14 @@
 #include <unordered_set>
 #include <utility>
 
-#include "framework/error.hpp"
 #include "nodes/codecs/predictor.hpp"
+#include "nodes/tiff/fail_read.hpp"
 
 namespace weir {
 namespace {
 
 constexpr std::uint64_t tag_bytes_limit = 16u << 20;
-constexpr std::uint64_t entries_limit = 4096;       // libtiff's own
-constexpr std::uint64_t directories_limit = 65536;  // libtiff's own was 65535 for long
-
-[[noreturn]] void fail(const ReadableFile& file, std::string_view reason) {
-  throw Error("read", file.path(), reason);
-}
+constexpr std::uint64_t entries_limit = 4096;  // libtiff's own
 
 /// The widths that differ between classic TIFF and BigTIFF.
 struct Format {
@@ -44,14 +39,14 @@ std::uint64_t read_unsigned(const ReadableFile& file, std::uint64_t offset, std:
 
 Position locate(const ReadableFile& file, const Format& format, std::uint64_t offset) {
   if (offset > file.size() || file.size() - offset < format.count_bytes)
-    fail(file, fmt::format("its directory at byte {} lies beyond the end of the file", offset));
+    fail_read(file, fmt::format("its directory at byte {} lies beyond the end of the file", offset));
   const std::uint64_t entries = read_unsigned(file, offset, format.count_bytes, format.is_swapped);
   if (entries == 0 || entries > entries_limit)
-    fail(file, fmt::format("its directory at byte {} has {} tags, and 1 to {} are read", offset, entries,
-                           entries_limit));
+    fail_read(file, fmt::format("its directory at byte {} has {} tags, and 1 to {} are read", offset, entries,
+                                entries_limit));
   const std::uint64_t first = offset + format.count_bytes;
   if (file.size() - first < entries * format.entry_bytes)
-    fail(file, fmt::format("its directory at byte {} ends beyond the end of the file", offset));
+    fail_read(file, fmt::format("its directory at byte {} ends beyond the end of the file", offset));
   return {first, entries, first + entries * format.entry_bytes};
 }
 
@@ -60,20 +55,20 @@ void check_values(const ReadableFile& file, const TiffEntry& entry, std::uint64_
   if (each == 0) return;
   // By division: the product may not fit.
   if (entry.position > file.size() || (file.size() - entry.position) / each < entry.count)
-    fail(file,
-         fmt::format("its tag {} has {} values that end beyond the end of the file", entry.id, entry.count));
+    fail_read(file, fmt::format("its tag {} has {} values that end beyond the end of the file", entry.id,
+                                entry.count));
   if (is_strile_array(entry.id)) return;
   tag_bytes += each * entry.count;
   if (tag_bytes > tag_bytes_limit)
-    fail(file, fmt::format("with its tag {} of {} bytes, its tags go over the limit of {} bytes", entry.id,
-                           each * entry.count, tag_bytes_limit));
+    fail_read(file, fmt::format("with its tag {} of {} bytes, its tags go over the limit of {} bytes",
+                                entry.id, each * entry.count, tag_bytes_limit));
 }
 
 }  // namespace
 
 void read_exactly(const ReadableFile& file, std::uint64_t offset, std::span<std::byte> out) {
   if (file.read_at(offset, out) != out.size())
-    fail(file, fmt::format("it ends before byte {}, where it should have more", offset + out.size()));
+    fail_read(file, fmt::format("it ends before byte {}, where it should have more", offset + out.size()));
 }
 
 const TiffEntry* TiffDirectory::find(std::uint16_t id) const {
@@ -91,14 +86,15 @@ std::pair<TiffDirectory, std::uint64_t> read_header(const ReadableFile& file) {
   const std::size_t header_bytes = file.read_at(0, header);
   const bool is_little = header[0] == std::byte{'I'} && header[1] == std::byte{'I'};
   const bool is_large = header[0] == std::byte{'M'} && header[1] == std::byte{'M'};
-  if (header_bytes < 8 || (!is_little && !is_large)) fail(file, "it is not a TIFF file");
+  if (header_bytes < 8 || (!is_little && !is_large)) fail_read(file, "it is not a TIFF file");
 
   TiffDirectory directory;
   directory.is_swapped = is_little != (std::endian::native == std::endian::little);
   const std::uint64_t version = load_unsigned(&header[2], 2, directory.is_swapped);
   directory.is_big = version == 43;
-  if (version != 42 && version != 43) fail(file, fmt::format("it is not a TIFF file (version {})", version));
-  if (directory.is_big && header_bytes < 16) fail(file, "it ends inside its header");
+  if (version != 42 && version != 43)
+    fail_read(file, fmt::format("it is not a TIFF file (version {})", version));
+  if (directory.is_big && header_bytes < 16) fail_read(file, "it ends inside its header");
   return {directory,
           load_unsigned(&header[directory.is_big ? 8 : 4], directory.is_big ? 8 : 4, directory.is_swapped)};
 }
@@ -136,7 +132,7 @@ void check_entries(const ReadableFile& file, const TiffDirectory& directory) {
   std::uint64_t tag_bytes = 0;
   for (std::size_t i = 0; i < directory.entries.size(); ++i) {
     if (i > 0 && directory.entries[i].id == directory.entries[i - 1].id)
-      fail(file, fmt::format("its directory has tag {} more than once", directory.entries[i].id));
+      fail_read(file, fmt::format("its directory has tag {} more than once", directory.entries[i].id));
     check_values(file, directory.entries[i], tag_bytes);
   }
 }
@@ -149,13 +145,13 @@ TiffDirectory read_tiff_directory(const ReadableFile& file, unsigned number) {
   std::unordered_set<std::uint64_t> seen;
   for (unsigned i = 0; offset != 0 && i < number; ++i) {
     if (!seen.insert(offset).second)
-      fail(file, fmt::format("its directories form a loop at byte {}", offset));
-    if (seen.size() > directories_limit)
-      fail(file, fmt::format("it has more than {} directories", directories_limit));
+      fail_read(file, fmt::format("its directories form a loop at byte {}", offset));
+    if (seen.size() > tiff_directories_limit)
+      fail_read(file, fmt::format("it has more than {} directories", tiff_directories_limit));
     offset = read_unsigned(file, locate(file, format, offset).next, format.word_bytes, format.is_swapped);
   }
-  if (offset == 0) fail(file, fmt::format("it has no directory {}", number));
-  if (seen.contains(offset)) fail(file, fmt::format("its directories form a loop at byte {}", offset));
+  if (offset == 0) fail_read(file, fmt::format("it has no directory {}", number));
+  if (seen.contains(offset)) fail_read(file, fmt::format("its directories form a loop at byte {}", offset));
   directory.position = offset;
   read_entries(file, directory);
   check_entries(file, directory);

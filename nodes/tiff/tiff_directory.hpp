@@ -33,6 +33,9 @@ struct TiffDirectory {
   const TiffEntry* find(std::uint16_t id) const;
 };
 
+/// Of one file; libtiff's own limit was 65535 for long.
+inline constexpr std::size_t tiff_directories_limit = 65536;
+
 /// Reads directory `number` of the main chain. Every value of a known type then lies inside the file, and all
 /// values together, but for the offset and byte count arrays, take at most 16 MiB: libtiff would hold them
 /// all. Throws Error where the chain is a loop or too short, a tag comes twice, or values lie beyond the end

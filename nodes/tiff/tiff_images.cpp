@@ -16,10 +16,9 @@
 namespace weir {
 namespace {
 
-constexpr std::size_t directories_limit = 65536;  // libtiff's own was 65535 for long
-constexpr std::uint64_t reduced = 1, mask = 4;    // bits of NewSubfileType
+constexpr std::uint64_t reduced = 1, mask = 4;  // bits of NewSubfileType
 
-enum Tag : std::uint16_t {
+enum ImageTag : std::uint16_t {
   tag_new_subfile_type = 254,
   tag_subfile_type = 255,
   tag_width = 256,
@@ -81,8 +80,8 @@ class Walk {
   TiffDirectory step_to(std::uint64_t position) {
     if (!seen_.insert(position).second)
       fail(fmt::format("its directories form a loop: the one at byte {} is linked twice", position));
-    if (seen_.size() > directories_limit)
-      fail(fmt::format("it has more than {} directories", directories_limit));
+    if (seen_.size() > tiff_directories_limit)
+      fail(fmt::format("it has more than {} directories", tiff_directories_limit));
     TiffDirectory directory = peek_tiff_directory(file_, position);
     // Else 65536 directories of 4096 tags could stand in 200 KB.
     bytes_ += bytes_of(directory);

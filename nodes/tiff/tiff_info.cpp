@@ -15,6 +15,7 @@
 #include <type_traits>
 
 #include "framework/error.hpp"
+#include "nodes/tiff/fail_read.hpp"
 #include "nodes/tiff/gdal_metadata.hpp"
 #include "nodes/tiff/tiff_decode.hpp"
 #include "nodes/tiff/tiff_directory.hpp"
@@ -105,10 +106,6 @@ struct FreeOptions {
   void operator()(TIFFOpenOptions* options) const { TIFFOpenOptionsFree(options); }
 };
 
-[[noreturn]] void fail(const ReadableFile& file, std::string_view reason) {
-  throw Error("read", file.path(), reason);
-}
-
 /// The directory as libtiff understands it, with its defaults and consistency checks. Open as long as this
 /// lives; pixels and offset arrays are not touched through it.
 class TiffHandle {
@@ -117,7 +114,7 @@ class TiffHandle {
   TiffHandle(const ReadableFile& file, const TiffDirectory& directory, std::optional<unsigned> number)
       : client_{&file, 0, {}} {
     std::unique_ptr<TIFFOpenOptions, FreeOptions> options(TIFFOpenOptionsAlloc());
-    if (!options) fail(file, "out of memory");
+    if (!options) fail_read(file, "out of memory");
     TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(),
                                         64 << 20);  // above any tag that read_tiff_directory admits
     TIFFOpenOptionsSetErrorHandlerExtR(options.get(), keep_error, &client_);
@@ -131,7 +128,8 @@ class TiffHandle {
                 : TIFFSetSubDirectory(tiff_.get(), directory.position)) != 1 ||
         TIFFCurrentDirOffset(tiff_.get()) != directory.position ||
         client_.has_failed_read)  // libtiff goes on without a tag that it could not read
-      fail(file, client_.first_error.empty() ? "libtiff cannot read its directory" : client_.first_error);
+      fail_read(file,
+                client_.first_error.empty() ? "libtiff cannot read its directory" : client_.first_error);
   }
 
   TIFF* get() const { return tiff_.get(); }
@@ -206,7 +204,8 @@ std::vector<Value> values_of(const ReadableFile& file, const TiffDirectory& dire
   if (entry == nullptr) return {};
   constexpr std::uint16_t type = std::is_same_v<Value, double> ? TIFF_DOUBLE : TIFF_SHORT;
   if (entry->type != type)
-    fail(file, fmt::format("its tag {} has field type {}, and it should have {}", id, entry->type, type));
+    fail_read(file,
+              fmt::format("its tag {} has field type {}, and it should have {}", id, entry->type, type));
   const RawTag tag = read_tag(file, directory, *entry);
   std::vector<Value> values(tag.count);
   if (!values.empty()) std::memcpy(values.data(), tag.bytes.data(), tag.bytes.size());
@@ -218,7 +217,7 @@ std::string text_of(const ReadableFile& file, const TiffDirectory& directory, st
   const TiffEntry* entry = directory.find(id);
   if (entry == nullptr) return {};
   if (tiff_type_bytes(entry->type) != 1)  // ASCII; some writers say BYTE
-    fail(file, fmt::format("its tag {} has field type {}, and it should be text", id, entry->type));
+    fail_read(file, fmt::format("its tag {} has field type {}, and it should be text", id, entry->type));
   const RawTag tag = read_tag(file, directory, *entry);
   std::string text(tag.bytes.size(), '\0');
   if (!text.empty()) std::memcpy(text.data(), tag.bytes.data(), text.size());
@@ -279,14 +278,15 @@ CodecId codec(const ReadableFile& file, unsigned compression, const CustomCodecs
     case COMPRESSION_WEBP:
       return CodecId::webp;
     case COMPRESSION_OJPEG:
-      fail(
+      fail_read(
           file,
           "Compression (tag 259) is 6, the JPEG of TIFF 6.0 itself, which is not read; its successor, 7, is");
     default:
-      fail(file, fmt::format(
-                     "Compression (tag 259) is {}; none (1), LZW (5), JPEG (7), deflate (8, 32946), PackBits "
-                     "(32773), LERC (34887), LZMA (34925), ZSTD (50000) and WebP (50001) are read",
-                     compression));
+      fail_read(file,
+                fmt::format(
+                    "Compression (tag 259) is {}; none (1), LZW (5), JPEG (7), deflate (8, 32946), PackBits "
+                    "(32773), LERC (34887), LZMA (34925), ZSTD (50000) and WebP (50001) are read",
+                    compression));
   }
 }
 
@@ -298,7 +298,7 @@ Predictor predictor(const ReadableFile& file, const TiffDirectory& directory, Co
   const std::vector<std::uint16_t> values = values_of<std::uint16_t>(file, directory, tag_predictor);
   const unsigned value = values.empty() ? 1 : values.front();
   if (value < 1 || value > 3)
-    fail(file, fmt::format("Predictor (tag 317) is {}; 1, 2 and 3 are read", value));
+    fail_read(file, fmt::format("Predictor (tag 317) is {}; 1, 2 and 3 are read", value));
   const auto predictor = static_cast<Predictor>(value);
   check_predictor(file, predictor, samples, directory.is_swapped);
   return predictor;
@@ -310,11 +310,11 @@ std::optional<StrileArray> strile_array(const ReadableFile& file, const TiffDire
   if (entry == nullptr) entry = directory.find(other_id);  // libtiff takes either for both
   if (entry == nullptr) return std::nullopt;
   if (entry->type != TIFF_SHORT && entry->type != TIFF_LONG && entry->type != TIFF_LONG8)
-    fail(file,
-         fmt::format("its tag {} has field type {}; SHORT, LONG and LONG8 are read", entry->id, entry->type));
+    fail_read(file, fmt::format("its tag {} has field type {}; SHORT, LONG and LONG8 are read", entry->id,
+                                entry->type));
   if (entry->count < striles)
-    fail(file, fmt::format("its tag {} has {} values, and its {} tiles or strips need one each", entry->id,
-                           entry->count, striles));
+    fail_read(file, fmt::format("its tag {} has {} values, and its {} tiles or strips need one each",
+                                entry->id, entry->count, striles));
   return StrileArray{entry->position, striles, tiff_type_bytes(entry->type), directory.is_swapped};
 }
 
@@ -328,19 +328,19 @@ TiffLayout read_layout(const ReadableFile& file, const TiffDirectory& directory,
     layout.strile_width = tiff.value<std::uint32_t>(TIFFTAG_TILEWIDTH, 0);
     layout.strile_height = tiff.value<std::uint32_t>(TIFFTAG_TILELENGTH, 0);
     if (layout.strile_width == 0 || layout.strile_height == 0)
-      fail(file, fmt::format("its tiles (tags 322 and 323) are {} wide and {} high", layout.strile_width,
-                             layout.strile_height));
+      fail_read(file, fmt::format("its tiles (tags 322 and 323) are {} wide and {} high", layout.strile_width,
+                                  layout.strile_height));
   } else {
     // Absent: one strip. 2^32 - 1 says the same.
     const auto rows = tiff.value<std::uint32_t>(TIFFTAG_ROWSPERSTRIP, 0xffffffffu);
-    if (rows == 0) fail(file, "RowsPerStrip (tag 278) is 0");
+    if (rows == 0) fail_read(file, "RowsPerStrip (tag 278) is 0");
     layout.strile_width = info.width;
     layout.strile_height = std::min<std::uint64_t>(rows, info.height);
   }
 
   const auto planar = tiff.value<std::uint16_t>(TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG);
   if (planar != PLANARCONFIG_CONTIG && planar != PLANARCONFIG_SEPARATE)
-    fail(file, fmt::format("PlanarConfiguration (tag 284) is {}; 1 and 2 are read", planar));
+    fail_read(file, fmt::format("PlanarConfiguration (tag 284) is {}; 1 and 2 are read", planar));
   layout.planes = planar == PLANARCONFIG_SEPARATE ? info.samples : 1;
   layout.codec = codec(file, tiff.value<std::uint16_t>(TIFFTAG_COMPRESSION, COMPRESSION_NONE), codecs);
   for (const auto& custom : codecs)
@@ -350,7 +350,7 @@ TiffLayout read_layout(const ReadableFile& file, const TiffDirectory& directory,
   // libtiff turns the bits of what is stored, whatever the codec, but for JPEG.
   const auto fill_order = tiff.value<std::uint16_t>(TIFFTAG_FILLORDER, FILLORDER_MSB2LSB);
   if (fill_order != FILLORDER_MSB2LSB && fill_order != FILLORDER_LSB2MSB)
-    fail(file, fmt::format("FillOrder (tag 266) is {}; 1 and 2 are read", fill_order));
+    fail_read(file, fmt::format("FillOrder (tag 266) is {}; 1 and 2 are read", fill_order));
   layout.is_bit_reversed = fill_order == FILLORDER_LSB2MSB && layout.codec != CodecId::jpeg;
   layout.decode = decode_spec_of(file, tiff.get(), info, layout);
 
@@ -359,18 +359,18 @@ TiffLayout read_layout(const ReadableFile& file, const TiffDirectory& directory,
   const std::uint64_t cols = (info.width + layout.strile_width - 1) / layout.strile_width;
   std::uint64_t striles = 0;
   if (__builtin_mul_overflow(rows * cols, std::uint64_t{layout.planes}, &striles))
-    fail(file, fmt::format("it has {} x {} tiles or strips in {} planes", rows, cols, layout.planes));
+    fail_read(file, fmt::format("it has {} x {} tiles or strips in {} planes", rows, cols, layout.planes));
 
   const std::optional<StrileArray> offsets =
       layout.is_tiled ? strile_array(file, directory, tag_tile_offsets, tag_strip_offsets, striles)
                       : strile_array(file, directory, tag_strip_offsets, tag_tile_offsets, striles);
-  if (!offsets) fail(file, fmt::format("it has no offsets (tag {})", layout.is_tiled ? 324 : 273));
+  if (!offsets) fail_read(file, fmt::format("it has no offsets (tag {})", layout.is_tiled ? 324 : 273));
   layout.offsets = *offsets;
   layout.byte_counts =
       layout.is_tiled ? strile_array(file, directory, tag_tile_byte_counts, tag_strip_byte_counts, striles)
                       : strile_array(file, directory, tag_strip_byte_counts, tag_tile_byte_counts, striles);
   if (!layout.byte_counts && striles > layout.planes)
-    fail(file, fmt::format("it has no byte counts (tag {})", layout.is_tiled ? 325 : 279));
+    fail_read(file, fmt::format("it has no byte counts (tag {})", layout.is_tiled ? 325 : 279));
   return layout;
 }
 
@@ -381,26 +381,27 @@ RasterInfo read_info(const ReadableFile& file, const TiffDirectory& directory, c
   info.height = tiff.value<std::uint32_t>(TIFFTAG_IMAGELENGTH, 0);
   info.samples = tiff.value<std::uint16_t>(TIFFTAG_SAMPLESPERPIXEL, 1);
   if (info.width == 0 || info.height == 0 || info.samples == 0)
-    fail(file,
-         fmt::format("it is {} wide and {} high (tags 256 and 257), with {} samples per pixel (tag 277)",
-                     info.width, info.height, info.samples));
+    fail_read(file,
+              fmt::format("it is {} wide and {} high (tags 256 and 257), with {} samples per pixel (tag 277)",
+                          info.width, info.height, info.samples));
   info.type = type;
   std::uint64_t bytes = 0;
   if (__builtin_mul_overflow(info.width * info.height, info.pixel_bytes(), &bytes))
-    fail(file, fmt::format("its {} x {} pixels of {} bytes are too many", info.width, info.height,
-                           info.pixel_bytes()));
+    fail_read(file, fmt::format("its {} x {} pixels of {} bytes are too many", info.width, info.height,
+                                info.pixel_bytes()));
 
   if (const auto depth = std::max(tiff.value<std::uint32_t>(TIFFTAG_IMAGEDEPTH, 1),
                                   tiff.value<std::uint32_t>(TIFFTAG_TILEDEPTH, 1));
       depth != 1)
-    fail(file, fmt::format("ImageDepth or TileDepth (tags 32997 and 32998) is {}; 1 is read", depth));
+    fail_read(file, fmt::format("ImageDepth or TileDepth (tags 32997 and 32998) is {}; 1 is read", depth));
 
   info.photometric = tiff.value<std::uint16_t>(TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK);
   if (info.photometric == PHOTOMETRIC_YCBCR) {
     // Subsampled: its tiles hold fewer samples than pixels say. JPEG's decoder makes RGB of them.
     if (tiff.value<std::uint16_t>(TIFFTAG_COMPRESSION, COMPRESSION_NONE) != COMPRESSION_JPEG)
-      fail(file,
-           "PhotometricInterpretation (tag 262) is 6, YCbCr, which is read with JPEG (compression 7) only");
+      fail_read(
+          file,
+          "PhotometricInterpretation (tag 262) is 6, YCbCr, which is read with JPEG (compression 7) only");
     info.photometric = PHOTOMETRIC_RGB;
   }
   std::uint16_t extra_count = 0;

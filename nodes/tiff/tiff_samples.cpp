@@ -5,14 +5,10 @@
 
 #include <string_view>
 
-#include "framework/error.hpp"
+#include "nodes/tiff/fail_read.hpp"
 
 namespace weir {
 namespace {
-
-[[noreturn]] void fail(const ReadableFile& file, std::string_view reason) {
-  throw Error("read", file.path(), reason);
-}
 
 SampleType unsigned_type(unsigned bits) {
   return bits <= 8    ? SampleType::uint8
@@ -28,12 +24,13 @@ bool is_whole_integer(unsigned bits) {
 TiffSamples unsigned_samples(const ReadableFile& file, unsigned bits, bool is_little_endian) {
   if (is_whole_integer(bits)) return {unsigned_type(bits), {SampleStorage::plain, bits}};
   if (bits == 24 && !is_little_endian)
-    fail(file,
-         "BitsPerSample (tag 258) is 24 in a big-endian file, which libtiff and GDAL read in opposite orders "
-         "of "
-         "bytes");
+    fail_read(
+        file,
+        "BitsPerSample (tag 258) is 24 in a big-endian file, which libtiff and GDAL read in opposite orders "
+        "of "
+        "bytes");
   if (is_packed_width(bits)) return {unsigned_type(bits), {SampleStorage::packed_bits, bits}};
-  fail(file, fmt::format("BitsPerSample (tag 258) is {}; 1 to 32 and 64 are read", bits));
+  fail_read(file, fmt::format("BitsPerSample (tag 258) is {}; 1 to 32 and 64 are read", bits));
 }
 
 SampleType signed_type(const ReadableFile& file, unsigned bits) {
@@ -47,10 +44,11 @@ SampleType signed_type(const ReadableFile& file, unsigned bits) {
     case 64:
       return SampleType::int64;
     default:
-      fail(file,
-           fmt::format("BitsPerSample (tag 258) is {} with SampleFormat (tag 339) 2, signed; 8, 16, 32 and "
-                       "64 are read",
-                       bits));
+      fail_read(
+          file,
+          fmt::format("BitsPerSample (tag 258) is {} with SampleFormat (tag 339) 2, signed; 8, 16, 32 and "
+                      "64 are read",
+                      bits));
   }
 }
 
@@ -70,40 +68,44 @@ TiffSamples tiff_samples(const ReadableFile& file, unsigned bits, unsigned forma
       if (bits == 16) return {SampleType::float32, {SampleStorage::half, bits}};
       if (bits == 32) return {SampleType::float32, plain};
       if (bits == 64) return {SampleType::float64, plain};
-      fail(file, fmt::format("SampleFormat (tag 339) is 3, floating point, with {} bits; 16, 32 and 64 are "
-                             "read",
-                             bits));
+      fail_read(file,
+                fmt::format("SampleFormat (tag 339) is 3, floating point, with {} bits; 16, 32 and 64 are "
+                            "read",
+                            bits));
     case SAMPLEFORMAT_COMPLEXINT:
       if (bits == 32) return {SampleType::complex_int16, plain};
       if (bits == 64) return {SampleType::complex_int32, plain};
-      fail(file, fmt::format("SampleFormat (tag 339) is 5, complex integers, with {} bits; 32 and 64 are "
-                             "read",
-                             bits));
+      fail_read(file,
+                fmt::format("SampleFormat (tag 339) is 5, complex integers, with {} bits; 32 and 64 are "
+                            "read",
+                            bits));
     case SAMPLEFORMAT_COMPLEXIEEEFP:
       if (bits == 64) return {SampleType::complex64, plain};
       if (bits == 128) return {SampleType::complex128, plain};
-      fail(file, fmt::format("SampleFormat (tag 339) is 6, complex floating point, with {} bits; 64 and 128 "
-                             "are read",
-                             bits));
+      fail_read(file,
+                fmt::format("SampleFormat (tag 339) is 6, complex floating point, with {} bits; 64 and 128 "
+                            "are read",
+                            bits));
     default:
-      fail(file, fmt::format("SampleFormat (tag 339) is {}; 1 to 6 are read", format));
+      fail_read(file, fmt::format("SampleFormat (tag 339) is {}; 1 to 6 are read", format));
   }
 }
 
 void check_predictor(const ReadableFile& file, Predictor predictor, const TiffSamples& samples,
                      bool is_swapped) {
   if (predictor == Predictor::floating_point && !is_floating(samples.type))
-    fail(file, fmt::format("Predictor (tag 317) is 3, floating point, and the samples are {}",
-                           name_of(samples.type)));
+    fail_read(file, fmt::format("Predictor (tag 317) is 3, floating point, and the samples are {}",
+                                name_of(samples.type)));
   if (predictor != Predictor::horizontal) return;
   const StoredSamples& stored = samples.stored;
   if (!stored.is_plain() && stored.storage != SampleStorage::half)
-    fail(file, fmt::format("Predictor (tag 317) is 2 with samples of {} bits; 8, 16, 32 and 64 are read",
-                           stored.bits));
+    fail_read(file, fmt::format("Predictor (tag 317) is 2 with samples of {} bits; 8, 16, 32 and 64 are read",
+                                stored.bits));
   if (samples.type == SampleType::complex128)
-    fail(file, "Predictor (tag 317) is 2 with complex samples of 128 bits; 32 and 64 are read");
+    fail_read(file, "Predictor (tag 317) is 2 with complex samples of 128 bits; 32 and 64 are read");
   if (is_complex(samples.type) && is_swapped)
-    fail(file, "Predictor (tag 317) is 2 with complex samples in the other byte order, which is not read");
+    fail_read(file,
+              "Predictor (tag 317) is 2 with complex samples in the other byte order, which is not read");
 }
 
 }  // namespace weir

@@ -108,8 +108,7 @@ class Checker {
     }
   }
   std::optional<std::string> text(const std::string& path, std::string_view file) const {
-    const auto bytes =
-        get_small(*store_, joined_path(path, std::string(file)), options_.limits.metadata_bytes, stop_);
+    const auto bytes = get_small(*store_, joined_path(path, file), options_.limits.metadata_bytes, stop_);
     if (!bytes) return std::nullopt;
     return std::string(reinterpret_cast<const char*>(bytes->data()), bytes->size());
   }
@@ -138,7 +137,7 @@ class Checker {
   }
   void add_node(const std::string& path) {
     for (const std::string_view file : documents)
-      if (store_->size(joined_path(path, std::string(file)), stop_)) nodes_[path].files.emplace_back(file);
+      if (store_->size(joined_path(path, file), stop_)) nodes_[path].files.emplace_back(file);
   }
   std::vector<std::string> consolidated_paths(const std::string& group) const {
     std::vector<std::string> paths;

@@ -19,10 +19,6 @@ std::size_t row_axis(const ZarrTiles& tiles) {
 
 }  // namespace
 
-std::string joined_path(const std::string& path, const std::string& name) {
-  return path.empty() ? name : name.empty() ? path : fmt::format("{}/{}", path, name);
-}
-
 std::string ZarrTiles::key(const ZarrIndex& object) const {
   return joined_path(joined_path(output->path(), path), encoding.layout->key(object));
 }

@@ -17,9 +17,6 @@
 
 namespace weir {
 
-/// Parts of a path, either of which may be empty.
-std::string joined_path(const std::string& path, const std::string& name);
-
 /// An array of a raster that is being written.
 struct ZarrTiles {
   std::shared_ptr<ZarrOutput> output;

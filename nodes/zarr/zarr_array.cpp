@@ -14,9 +14,6 @@ namespace {
 std::string_view text_of(const std::vector<std::byte>& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
-std::string joined(const std::string& path, std::string_view name) {
-  return path.empty() ? std::string(name) : fmt::format("{}/{}", path, name);
-}
 
 }  // namespace
 
@@ -31,7 +28,7 @@ ZarrArray::ZarrArray(std::shared_ptr<const Store> store, std::string path, ZarrA
       indexes_(std::make_unique<ShardIndexes>(*layout_, options.index_cache_bytes, options.check_sums)) {}
 
 std::string ZarrArray::key(const ZarrIndex& object) const {
-  return joined(path_, layout_->key(object));
+  return joined_path(path_, layout_->key(object));
 }
 
 std::shared_ptr<const ZarrArray> open_zarr(std::shared_ptr<const Store> store, const std::string& path,
@@ -45,13 +42,13 @@ std::shared_ptr<const ZarrArray> open_zarr(std::shared_ptr<const Store> store, c
                                            const ZarrOpenOptions& options) {
   const std::uint64_t limit = options.limits.metadata_bytes;
   const std::string name = path.empty() ? store->name() : fmt::format("{}/{}", store->name(), path);
-  if (const auto json = get_small(*store, joined(path, "zarr.json"), limit)) {
+  if (const auto json = get_small(*store, joined_path(path, "zarr.json"), limit)) {
     ZarrArrayMetadata metadata = parse_zarr_v3_array(text_of(*json), name + "/zarr.json", options.limits);
     return open_zarr(std::move(store), path, std::move(metadata), options);
   }
-  const auto zarray = get_small(*store, joined(path, ".zarray"), limit);
+  const auto zarray = get_small(*store, joined_path(path, ".zarray"), limit);
   if (!zarray) throw Error("open", name, "it has neither zarr.json nor .zarray");
-  const auto zattrs = get_small(*store, joined(path, ".zattrs"), limit);
+  const auto zattrs = get_small(*store, joined_path(path, ".zattrs"), limit);
   ZarrArrayMetadata metadata = parse_zarr_v2_array(text_of(*zarray), zattrs ? text_of(*zattrs) : "",
                                                    name + "/.zarray", options.limits);
   return open_zarr(std::move(store), path, std::move(metadata), options);

@@ -9,16 +9,13 @@
 
 #include "framework/error.hpp"
 #include "nodes/zarr/json_value.hpp"
+#include "nodes/zarr/zarr_layout.hpp"
 
 namespace weir {
 namespace {
 
 constexpr std::string_view v3_file = "zarr.json", v2_array_file = ".zarray", v2_group_file = ".zgroup",
                            v2_attributes_file = ".zattrs", v2_consolidated_file = ".zmetadata";
-
-std::string joined(std::string_view path, std::string_view name) {
-  return path.empty() ? std::string(name) : fmt::format("{}/{}", path, name);
-}
 
 /// The path of the node that a key is a document of: "a/b/zarr.json" gives "a/b", for `file` "zarr.json".
 std::optional<std::string> node_of(std::string_view key, std::string_view file) {
@@ -82,7 +79,7 @@ std::shared_ptr<const ZarrConsolidated> consolidated_v3(const JsonValue& documen
 }
 
 std::shared_ptr<const ZarrConsolidated> consolidated_v2(const Reading& from, const std::string& path) {
-  const std::string key = joined(path, v2_consolidated_file);
+  const std::string key = joined_path(path, v2_consolidated_file);
   const auto text = from.text(key);
   if (!text) return nullptr;
   const std::string name = in_store(from.store, key);
@@ -116,12 +113,12 @@ std::shared_ptr<const ZarrConsolidated> below(const ZarrConsolidated& all, const
 }
 
 std::optional<ZarrNode> find_v2(const Reading& from, const std::string& path) {
-  const auto attributes = [&] { return from.text(joined(path, v2_attributes_file)).value_or(""); };
-  std::string key = joined(path, v2_array_file);
+  const auto attributes = [&] { return from.text(joined_path(path, v2_attributes_file)).value_or(""); };
+  std::string key = joined_path(path, v2_array_file);
   if (const auto zarray = from.text(key))
     return ZarrNode{path, parse_zarr_v2_array(*zarray, attributes(), in_store(from.store, key), from.limits),
                     nullptr};
-  key = joined(path, v2_group_file);
+  key = joined_path(path, v2_group_file);
   const auto zgroup = from.text(key);
   if (!zgroup) return std::nullopt;
   return ZarrNode{path, parse_zarr_v2_group(*zgroup, attributes(), in_store(from.store, key), from.limits),
@@ -133,7 +130,7 @@ std::optional<ZarrNode> find_v2(const Reading& from, const std::string& path) {
 std::optional<ZarrNode> find_zarr(const Store& store, const std::string& path, const ZarrLimits& limits,
                                   const std::stop_token& stop) {
   const Reading from{store, limits, stop};
-  const std::string key = joined(path, v3_file);
+  const std::string key = joined_path(path, v3_file);
   const auto text = from.text(key);
   if (!text) return find_v2(from, path);
   const std::string name = in_store(store, key);
@@ -153,7 +150,7 @@ ZarrNode open_zarr(const Store& store, const std::string& path, const ZarrLimits
 
 ZarrNode open_zarr(const Store& store, const ZarrNode& group, const std::string& path,
                    const ZarrLimits& limits, const std::stop_token& stop) {
-  const std::string whole = joined(group.path, path);
+  const std::string whole = joined_path(group.path, path);
   if (!group.consolidated) return open_zarr(store, whole, limits, stop);
   const auto found = group.consolidated->find(path);
   if (found == group.consolidated->end())
@@ -200,7 +197,7 @@ std::vector<ZarrChild> zarr_children(const Store& store, const ZarrNode& group, 
     const Reading from{store, limits, stop};
     if (!is_v2)
       for (auto& [name, is_array] : children) {
-        const std::string key = joined(joined(group.path, name), v3_file);
+        const std::string key = joined_path(joined_path(group.path, name), v3_file);
         const std::string named = in_store(store, key);
         if (const auto text = from.text(key)) is_array = is_v3_array(from.json(*text, named), named);
       }
@@ -213,7 +210,7 @@ std::vector<ZarrChild> zarr_children(const Store& store, const ZarrNode& group, 
 namespace {
 
 void put_v2_attributes(const Store& store, const std::string& path, const std::string& attributes) {
-  const std::string key = joined(path, v2_attributes_file);
+  const std::string key = joined_path(path, v2_attributes_file);
   if (attributes == "{}") return store.erase(key);
   put(store, key, attributes + '\n');
 }
@@ -224,14 +221,14 @@ void create_zarr(const Store& store, const std::string& path, const ZarrArrayMet
   require(store, {.write = true});
   const std::string text = to_json(array);
   if (array.format == 2) put_v2_attributes(store, path, array.attributes);
-  put(store, joined(path, array.format == 2 ? v2_array_file : v3_file), text);
+  put(store, joined_path(path, array.format == 2 ? v2_array_file : v3_file), text);
 }
 
 void create_zarr(const Store& store, const std::string& path, const ZarrGroupMetadata& group) {
   require(store, {.write = true});
   const std::string text = to_json(group);
   if (group.format == 2) put_v2_attributes(store, path, group.attributes);
-  put(store, joined(path, group.format == 2 ? v2_group_file : v3_file), text);
+  put(store, joined_path(path, group.format == 2 ? v2_group_file : v3_file), text);
 }
 
 void consolidate_zarr(const Store& store, const std::string& path, const ZarrLimits& limits,
@@ -266,7 +263,7 @@ void consolidate_zarr(const Store& store, const std::string& path, const ZarrLim
     if (!is_v2) document.erase("consolidated_metadata");
     nodes.emplace_back(called, std::move(document));
   }
-  const std::string key = joined(path, is_v2 ? v2_consolidated_file : v3_file);
+  const std::string key = joined_path(path, is_v2 ? v2_consolidated_file : v3_file);
   JsonValue whole;
   if (is_v2) {
     whole = JsonValue::Object{{"zarr_consolidated_format", 1}, {"metadata", std::move(nodes)}};

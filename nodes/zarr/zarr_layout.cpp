@@ -20,6 +20,12 @@ bool has_parts(const ZarrArrayMetadata& metadata) {
 
 }  // namespace
 
+std::string joined_path(std::string_view path, std::string_view name) {
+  return path.empty()   ? std::string(name)
+         : name.empty() ? std::string(path)
+                        : fmt::format("{}/{}", path, name);
+}
+
 ZarrLayout::ZarrLayout(const ZarrArrayMetadata& metadata, const std::string& name, const ZarrLimits& limits)
     : shape_(metadata.shape),
       object_shape_(metadata.chunk_shape),

@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "nodes/zarr/chunk_codec.hpp"
@@ -11,6 +12,9 @@
 #include "nodes/zarr/zarr_metadata.hpp"
 
 namespace weir {
+
+/// Parts of a path, either of which may be empty.
+std::string joined_path(std::string_view path, std::string_view name);
 
 /// Number of a chunk along each axis.
 using ZarrIndex = std::vector<std::uint64_t>;
