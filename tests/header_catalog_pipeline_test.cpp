@@ -15,6 +15,7 @@
 #include "nodes/stores/latency_store.hpp"
 #include "nodes/stores/memory_store.hpp"
 #include "pipelines/write_catalog.hpp"
+#include "tests/header_catalog_support.hpp"
 #include "tests/http_server.hpp"
 #include "tests/made_catalog.hpp"
 
