@@ -82,7 +82,8 @@ arrow_from_pypi() {
 }
 
 # configure FOLDER OPTION...
-# Eight files are compiled as one, which halves the time: most of it goes to what they include alike.
+# Eight files are compiled as one, which halves the time: most of it goes to what they include alike. Where a name in an
+# unnamed namespace is taken by a neighbour's, one of the two is renamed, or both become one.
 configure() {
   local folder="$1"
   shift
