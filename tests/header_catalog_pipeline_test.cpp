@@ -25,7 +25,7 @@ using namespace weir;
 using namespace weir::test;
 using namespace std::chrono_literals;
 
-WriteCatalogOptions parts_of(std::shared_ptr<const Store> store, std::uint64_t rows = 500) {
+WriteCatalogOptions in_small_parts(std::shared_ptr<const Store> store, std::uint64_t rows = 500) {
   WriteCatalogOptions options;
   options.store = std::move(store);
   options.config.store = "made";
@@ -56,7 +56,7 @@ TEST_CASE(
   for (const Way& way : {Way{2, 0, 0}, Way{1, 1, 0}, Way{3, 4, 256 << 20}, Way{2, 0, 128 << 20},
                          Way{1, 2, 0, Engine::serial}}) {
     const std::string out = folder / fmt::format("{}-{}", way.threads, way.tokens);
-    WriteCatalogOptions options = parts_of(store);
+    WriteCatalogOptions options = in_small_parts(store);
     options.graph.threads = way.threads;
     options.graph.tokens = way.tokens;
     options.graph.memory = way.memory;
@@ -90,7 +90,7 @@ TEST_CASE("stopped at any moment and run again, a catalog has the files of a run
   if (!has_parquet()) return;
   const auto store = far(std::make_shared<const MadeBucket>(4000), 200us);
   const Folder folder;
-  write_catalog(folder / "whole", parts_of(store));
+  write_catalog(folder / "whole", in_small_parts(store));
   const auto whole = files_of(folder / "whole");
   std::mt19937 random(5);
   for (int round = 0; round < 3; ++round) {
@@ -106,7 +106,7 @@ TEST_CASE("stopped at any moment and run again, a catalog has the files of a run
       try {
         RunOptions run;
         run.stop = stop.get_token();
-        write_catalog(out, parts_of(store), run);
+        write_catalog(out, in_small_parts(store), run);
         is_done = true;
       } catch (const Error& error) {
         CHECK(error.kind() == ErrorKind::cancelled);
@@ -117,8 +117,8 @@ TEST_CASE("stopped at any moment and run again, a catalog has the files of a run
     CHECK(stops > 0);  // a whole run takes longer than the first pause
     CHECK(files_of(out) == whole);
     // A finished one is not begun again, and another one is not mixed with it.
-    CHECK(error_of([&] { write_catalog(out, parts_of(store)); }).kind() == ErrorKind::usage);
-    CHECK(error_of([&] { write_catalog(out, parts_of(store, 700)); }).kind() == ErrorKind::usage);
+    CHECK(error_of([&] { write_catalog(out, in_small_parts(store)); }).kind() == ErrorKind::usage);
+    CHECK(error_of([&] { write_catalog(out, in_small_parts(store, 700)); }).kind() == ErrorKind::usage);
   }
 }
 
@@ -127,14 +127,14 @@ TEST_CASE("a catalog is never written over the earlier one that it is made from,
   const auto store = far(std::make_shared<const MadeBucket>(600));
   const Folder folder;
   const std::string out = folder / "out";
-  write_catalog(out, parts_of(store));
+  write_catalog(out, in_small_parts(store));
   const auto before = files_of(out);
   fs::create_directory_symlink(out, folder / "link");
   for (const std::string& name :
        {out, out + "/", folder / "./out", folder / "link", std::string(fs::relative(out))})
     for (const bool is_update : {true, false}) {
       CAPTURE(name);
-      WriteCatalogOptions options = parts_of(store);
+      WriteCatalogOptions options = in_small_parts(store);
       (is_update ? options.update : options.config.catalog) = name;
       options.overwrite = true;
       for (const bool is_old : {true, false}) {  // as OUT, or the other
@@ -162,7 +162,7 @@ TEST_CASE(
                static_cast<std::streamsize>(maker.bytes().size()));
     fs::last_write_time(folder / "in/" + name, fs::file_time_type());
   }
-  WriteCatalogOptions options = parts_of(nullptr);
+  WriteCatalogOptions options = in_small_parts(nullptr);
   options.config.store = folder / "in";
   for (const std::string out : {"out", "updated"}) {
     write_catalog(folder / out, options);
@@ -195,7 +195,7 @@ TEST_CASE("a catalog of a server that is not there is not finished, and goes on 
     opening.http.retry_pause = 20ms;
     opening.http.longest_pause = 100ms;
     WriteCatalogOptions options =
-        parts_of(std::make_shared<HttpStore>(fmt::format("http://127.0.0.1:{}/d", port), opening));
+        in_small_parts(std::make_shared<HttpStore>(fmt::format("http://127.0.0.1:{}/d", port), opening));
     options.config.keys = folder / "keys.txt";
     CatalogWrite catalog(out, options);
     catalog.run();
@@ -277,7 +277,7 @@ TEST_CASE("one hostile file in a hundred costs no other row, and each has its re
                is_bad ? hostile[bad++ % hostile.size()] : good);
   }
   const Folder folder;
-  CatalogWrite catalog(folder / "out", parts_of(store));
+  CatalogWrite catalog(folder / "out", in_small_parts(store));
   catalog.run();
   const CatalogCounts counts = catalog.counts();
   CHECK(counts.errors == 12);
@@ -313,11 +313,11 @@ TEST_CASE("an update fetches what changed, takes over what did not, and has all 
   };
   const auto tagged = std::make_shared<const Tagged>(store);
   const Folder folder;
-  write_catalog(folder / "old", parts_of(tagged));
+  write_catalog(folder / "old", in_small_parts(tagged));
   for (int i = 0; i < 1000; i += 100) put(i, 12);
   for (int i = 50; i < 1000; i += 100) store->erase(fmt::format("{}/{:04}.tif", i % 4, i));
   for (int i = 1000; i < 1005; ++i) put(i, 14);
-  WriteCatalogOptions options = parts_of(tagged);
+  WriteCatalogOptions options = in_small_parts(tagged);
   options.update = folder / "old";
   CatalogWrite catalog(folder / "new", options);
   catalog.run();
@@ -335,8 +335,8 @@ TEST_CASE("keys of an earlier catalog are fetched again without a listing") {
   if (!has_parquet()) return;
   const auto store = std::make_shared<const MadeBucket>(1000);
   const Folder folder;
-  write_catalog(folder / "old", parts_of(store));
-  WriteCatalogOptions options = parts_of(store);
+  write_catalog(folder / "old", in_small_parts(store));
+  WriteCatalogOptions options = in_small_parts(store);
   options.config.catalog = folder / "old";
   write_catalog(folder / "new", options);
   CHECK(paths_of(folder / "new") == paths_of(folder / "old"));
@@ -364,7 +364,7 @@ class Gate {
 /// What a run has done when nothing moves any more, with one node held at its first item.
 CatalogCounts counts_with(const std::string& held, std::uint64_t max_buffer) {
   const Folder folder;
-  WriteCatalogOptions options = parts_of(far(std::make_shared<const MadeBucket>(5000)));
+  WriteCatalogOptions options = in_small_parts(far(std::make_shared<const MadeBucket>(5000)));
   options.config.max_buffer_size = max_buffer;
   options.graph.threads = 2;
   CatalogWrite catalog(folder / "out", options);
@@ -414,7 +414,7 @@ TEST_CASE("a budget that is too small is refused with the smallest that works, a
   if (!has_parquet()) return;
   const auto store = far(std::make_shared<const MadeBucket>(200));
   const Folder folder;
-  WriteCatalogOptions options = parts_of(store);
+  WriteCatalogOptions options = in_small_parts(store);
   options.graph.memory = 1 << 20;
   const Error error = error_of([&] { write_catalog(folder / "out", options); });
   CHECK(error.kind() == ErrorKind::usage);

@@ -428,7 +428,8 @@ run_minimal() {
     -DWEIR_ASSERTS=ON -DWEIR_WERROR=ON -DWEIR_WITH_LIBDEFLATE=OFF -DWEIR_WITH_ISAL=OFF -DWEIR_WITH_LZMA=OFF \
     -DWEIR_WITH_CURL=OFF -DWEIR_WITH_PROJ=OFF -DWEIR_WITH_YAML=OFF -DWEIR_WITH_COMMAND=OFF \
     -DWEIR_WITH_JSON=OFF -DWEIR_WITH_BLOSC=OFF -DWEIR_WITH_LZ4=OFF -DWEIR_WITH_BZ2=OFF -DWEIR_WITH_ZIP=OFF \
-    -DWEIR_WITH_OPENSSL=OFF -DWEIR_WITH_PUGIXML=OFF -DWEIR_WITH_PARQUET=OFF || return
+    -DWEIR_WITH_OPENSSL=OFF -DWEIR_WITH_PUGIXML=OFF -DWEIR_WITH_PARQUET=OFF \
+    -DCMAKE_UNITY_BUILD=OFF || return  # as whoever calls cmake: each file includes what it needs
   need "build (minimal)" cmake --build "$folder" || return
   headers_compile_alone minimal "$folder"
   unit_tests minimal "$folder"

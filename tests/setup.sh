@@ -82,8 +82,9 @@ arrow_from_pypi() {
 }
 
 # configure FOLDER OPTION...
-# Eight files are compiled as one, which halves the time: most of it goes to what they include alike. Where a name in an
-# unnamed namespace is taken by a neighbour's, one of the two is renamed, or both become one.
+# Eight files are compiled as one, in some 60 % of the time: what they include, and the templates that they use alike, are
+# compiled once. Where a name in an unnamed namespace is taken by a neighbour's, one of the two is renamed, or both become
+# one. That each file includes what it needs is seen by the runs that compile it alone: minimal, and clang.
 configure() {
   local folder="$1"
   shift
