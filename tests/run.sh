@@ -56,7 +56,7 @@ finish() {
 interrupted() {
   local background
   mapfile -t background < <(jobs -p)
-  if [ "${#background[@]}" -gt 0 ]; then kill "${background[@]}" 2>/dev/null; fi
+  if [ "${#background[@]}" -gt 0 ]; then kill "${background[@]}" "${background[@]/#/-}" 2>/dev/null; fi
   not_ok "the run" "interrupted"
   finish
 }
@@ -71,14 +71,19 @@ log_of() { echo "$logs/${1//[^A-Za-z0-9_.-]/_}.log"; }
 
 # check NAME COMMAND...: one check, which passes where the command does; its output is shown where it does not.
 check() {
-  local name="$1" log
+  local name="$1" status=0
   shift
   if ! wanted "$name"; then return 0; fi
-  log="$(log_of "$name")"
-  if "$@" >"$log" 2>&1; then
-    ok "$name"
+  "$@" >"$(log_of "$name")" 2>&1 || status=$?
+  checked "$name" "$status"
+}
+checked() {  # NAME STATUS
+  local log
+  log="$(log_of "$1")"
+  if [ "$2" -eq 0 ]; then
+    ok "$1"
   else
-    not_ok "$name" "see ${log#"$root"/}"
+    not_ok "$1" "see ${log#"$root"/}"
     tail -n 60 "$log" | sed 's/^/    /'
     return 1
   fi
@@ -133,32 +138,65 @@ unit() {
   if [ "$status" -ne 0 ]; then tail -n 120 "$log" | sed 's/^/    /'; fi
 }
 
-# lines NAME COMMAND...: a program that prints "ok NAME", "not ok NAME: REASON" and "skip NAME: REASON".
+# lines NAME STATUS: what a program said that prints "ok NAME", "not ok NAME: REASON" and "skip NAME: REASON".
 lines() {
-  local name="$1" log status=0 bad
-  shift
-  if ! wanted "$name"; then return 0; fi
+  local name="$1" status="$2" log good bad
   log="$(log_of "$name")"
-  echo "== $name"
-  timeout -k 20 1800 "$@" >"$log" 2>&1 || status=$?
+  good="$(grep -cE '^ok ' "$log")"
   bad="$(grep -cE '^not ok ' "$log")"
+  echo "== $name"
   grep -E '^skip ' "$log"
   grep -E '^not ok ' "$log" | head -n 12 | cut -c 1-400
   if [ "$bad" -gt 12 ]; then echo "   and $((bad - 12)) more in ${log#"$root"/}"; fi
-  passed=$((passed + $(grep -cE '^ok ' "$log")))
+  passed=$((passed + good))
   failed=$((failed + bad))
   skipped=$((skipped + $(grep -cE '^skip ' "$log")))
-  echo "   $(grep -cE '^ok ' "$log") passed, $bad failed"
+  echo "   $good passed, $bad failed"
   if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then
     not_ok "$name" "exit code $status"
     tail -n 40 "$log" | sed 's/^/    /'
   fi
 }
 
+# in_a_pair HANDLER NAME COMMAND...: runs it beside one other, with its log; HANDLER NAME STATUS is called when it has
+# ended. pairs_end waits for the last ones.
+declare -A pair=()  # process -> "HANDLER NAME"
+in_a_pair() {
+  if [ "${#pair[@]}" -ge 2 ]; then one_of_the_pair_ends; fi
+  "${@:3}" >"$(log_of "$2")" 2>&1 &
+  pair[$!]="$1 $2"
+}
+one_of_the_pair_ends() {
+  local process status=0 ended
+  wait -n -p process "${!pair[@]}" || status=$?
+  ended="${pair[$process]}"
+  unset "pair[$process]"
+  "${ended%% *}" "${ended#* }" "$status"
+}
+pairs_end() { while [ "${#pair[@]}" -gt 0 ]; do one_of_the_pair_ends; done; }
+
+# aside WHAT COMMAND...: for the background, on what time the cores have left over, so that tests that watch the clock are
+# not held up by it. aside_ended WHAT waits for it, says what it said, and returns its exit code.
+aside_process=""
+aside() {
+  local status=0
+  if ! chrt --idle --pid 0 "$BASHPID" 2>/dev/null; then renice -n 19 -p "$BASHPID" >/dev/null; fi
+  "${@:2}" >"$logs/aside_$1.log" 2>&1 || status=$?
+  echo "$status" >"$logs/aside_$1.status"
+}
+aside_ended() {
+  while [ ! -s "$logs/aside_$1.status" ] && kill -0 "$aside_process" 2>/dev/null; do sleep 1; done
+  cat "$logs/aside_$1.log"
+  return "$(cat "$logs/aside_$1.status" || echo 1)"
+}
+
 # Steps --------------------------------------------------------------------------------------------------------------
 test_packages=(gdal-bin python3-gdal python3-zarr libtiff-tools python3-numpy python3-venv libvips-tools libimage-exiftool-perl ca-certificates chromium nginx-light)
 clang_packages=(clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev)
 source_packages=(dpkg-dev)
+
+# As for whoever calls cmake: each file includes what it needs, and each header what it needs of the standard library.
+each_alone=(-DCMAKE_UNITY_BUILD=OFF -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON)
 
 headers_compile_alone() { check "every public header compiles alone ($1)" cmake --build "$2" --target header_check; }
 
@@ -262,46 +300,48 @@ install_tests() {  # LABEL FOLDER
   check "the example plugin builds on the installed package, and is used ($1)" plugin_project "$2"
 }
 
-# Readers from PyPI go into build/venv. Where PyPI cannot be reached they are missing, and their checks are skipped.
-foreign_python=""
-make_venv() {
-  local venv="$root/build/venv" wanted="$root/tests/foreign/requirements.txt" log status=0
+# Readers from PyPI go into build/venv. Where PyPI cannot be reached (exit code 2) they are missing, and their checks are
+# skipped.
+fetch_readers() {
+  local venv="$root/build/venv" pins="$root/tests/foreign/requirements.txt" log
   log="$(log_of "readers from PyPI")"
-  if ! cmp -s "$wanted" "$venv/done"; then
-    venv_from_pypi "$venv" "$log" --requirement "$wanted" || status=$?
-    if [ "$status" -eq 2 ]; then
-      echo "   PyPI cannot be reached: its readers are left out"
-      return
-    elif [ "$status" -ne 0 ]; then
-      not_ok "readers from PyPI" "see ${log#"$root"/}"
-      tail -n 10 "$log" | sed 's/^/    /'
-      return
-    fi
-    cp "$wanted" "$venv/done"
-  fi
-  foreign_python="$venv/bin/python"
+  if cmp -s "$pins" "$venv/done"; then return 0; fi
+  venv_from_pypi "$venv" "$log" --requirement "$pins" && cp "$pins" "$venv/done"
 }
-
-foreign_readers() {  # FOLDER
-  local script name needed=""
-  for script in "$root"/tests/foreign/*.py; do
-    [ -e "$script" ] || continue
-    if wanted "foreign $(basename "$script" .py)"; then needed=1; fi
-  done
-  if [ -z "$needed" ]; then return; fi
-  make_venv
+foreign_wanted() {  # names of the scripts in tests/foreign that are to run
+  local script name
   for script in "$root"/tests/foreign/*.py; do
     name="$(basename "$script" .py)"
-    rm -rf "$scratch/$name"
-    mkdir -p "$scratch/$name"
-    WEIR_BIN="$1/bin/weir" WEIR_DATA="$root/tests/data" WEIR_SCRATCH="$scratch/$name" \
-      WEIR_VENV_PYTHON="$foreign_python" PYTHONDONTWRITEBYTECODE=1 \
-      lines "foreign $name" /usr/bin/python3 "$script"
-    rm -rf "${scratch:?}/$name"
+    if wanted "foreign $name"; then echo "$name"; fi
   done
 }
+foreign_reader() {  # FOLDER NAME PYTHON_WITH_READERS
+  local area="$scratch/$2" status=0
+  rm -rf "$area"
+  mkdir -p "$area"
+  WEIR_BIN="$1/bin/weir" WEIR_DATA="$root/tests/data" WEIR_SCRATCH="$area" WEIR_VENV_PYTHON="$3" \
+    PYTHONDONTWRITEBYTECODE=1 timeout -k 20 1800 /usr/bin/python3 "$root/tests/foreign/$2.py" || status=$?
+  rm -rf "${area:?}"
+  return "$status"
+}
+# Two at a time: each keeps one core busy.
+foreign_readers() {  # FOLDER STATUS_OF_fetch_readers
+  local name python=""
+  case "$2" in
+    0) python="$root/build/venv/bin/python" ;;
+    2) echo "   PyPI cannot be reached: its readers are left out" ;;
+    *)
+      not_ok "readers from PyPI"
+      tail -n 10 "$(log_of "readers from PyPI")" | sed 's/^/    /'
+      ;;
+  esac
+  for name in $(foreign_wanted); do in_a_pair lines "foreign $name" foreign_reader "$1" "$name" "$python"; done
+  pairs_end
+}
 
-# Fuzzing: every target starts from its seeds, tests/fuzz/seeds/TARGET; that of TIFF files from tests/data as well.
+# Fuzzing: every target starts from its seeds, tests/fuzz/seeds/TARGET; that of TIFF files from tests/data as well. A plain
+# run sees crashes, hangs, failed asserts and large allocations; what reads or writes a byte outside is seen by --asan and
+# --full.
 seeds_of() {
   echo "$root/tests/fuzz/seeds/$1"
   if [ "$1" = tiff_fuzz ]; then echo "$root/tests/data"; fi
@@ -327,8 +367,11 @@ fuzz_targets() {  # LABEL FOLDER RUNNER SECONDS_IN_TOTAL
   for source in "${sources[@]}"; do
     name="$(basename "$source" .cpp)"
     mapfile -t seeds < <(seeds_of "$name")
-    check "$name finds nothing ($1)" "$3" "$2/fuzz/$name" "$(($4 / ${#sources[@]}))" "${seeds[@]}"
+    if wanted "$name finds nothing ($1)"; then
+      in_a_pair checked "$name finds nothing ($1)" "$3" "$2/fuzz/$name" "$(($4 / ${#sources[@]}))" "${seeds[@]}"
+    fi
   done
+  pairs_end
 }
 
 # Shadow memory of gcc 12's and clang 14's sanitizers collides with address randomisation of 32 bits (newer kernels).
@@ -344,7 +387,6 @@ sanitized() {  # FOLDER SANITIZERS OPTION...
   configure "$folder" -DCMAKE_CXX_COMPILER=/usr/bin/g++ -DCMAKE_BUILD_TYPE=RelWithDebInfo \
     "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -g1" "-DWEIR_SANITIZE=$sanitizers" -DWEIR_BUILD_BENCH=OFF "$@"
 }
-configure_asan() { sanitized "$root/build/asan" "address;undefined"; }
 
 # oneTBB for the thread sanitizer, from Debian's source package: with the packaged library every wait inside it is
 # noise, and the usual suppression hides true races. The machine's own apt lists stay as they are.
@@ -392,32 +434,29 @@ run_default() {
   includes_go_one_way
   need "configure" configure_build -DWEIR_BUILD_TESTS=ON -DWEIR_BUILD_EXAMPLES=ON -DWEIR_BUILD_BENCH=ON || return
   need "build" cmake --build "$root/build" || return
+  # Unit tests keep one core busy. What is only fetched and compiled is so on the other meanwhile.
+  local foreign headers_alone="every public header compiles alone (default)"
+  foreign="$(foreign_wanted)"
+  rm -f "$logs"/aside_*
+  set -m  # a process group of its own, so that an interruption ends all of it
+  {
+    if [ -n "$foreign" ]; then aside readers fetch_readers; fi
+    if wanted "$headers_alone"; then aside headers cmake --build "$root/build" --target header_check; fi
+    if wanted fuzz; then aside fuzz cmake --build "$root/build" --target fuzz; fi
+  } &
+  aside_process=$!
+  set +m
   unit_tests default "$root/build"
   examples_print_what_they_say default "$root/build"
   install_tests default "$root/build"
-  # Foreign readers keep one core busy; the other compiles every header alone, and the fuzz targets, meanwhile.
-  local headers_alone="every public header compiles alone (default)" header_build="" header_log="$logs/header_check.log"
-  if wanted "$headers_alone"; then
-    nice cmake --build "$root/build" --target header_check --parallel 2 >"$header_log" 2>&1 &
-    header_build=$!
+  if [ -n "$foreign" ]; then
+    aside_ended readers
+    foreign_readers "$root/build" "$?"
   fi
-  local fuzz_build="" fuzz_log="$logs/fuzz_targets.log"
-  if wanted fuzz && need "configure (asan)" configure_asan; then
-    nice cmake --build "$root/build/asan" --target fuzz --parallel 2 >"$fuzz_log" 2>&1 &
-    fuzz_build=$!
+  if wanted "$headers_alone"; then check "$headers_alone" aside_ended headers; fi
+  if wanted fuzz; then
+    need "fuzz targets (default)" aside_ended fuzz && fuzz_targets default "$root/build" fuzz_one 60
   fi
-  foreign_readers "$root/build"
-  if [ -n "$header_build" ]; then check "$headers_alone" ended_well "$header_build" "$header_log"; fi
-  if [ -n "$fuzz_build" ]; then
-    need "build the fuzz targets (asan)" ended_well "$fuzz_build" "$fuzz_log" &&
-      fuzz_targets asan "$root/build/asan" fuzz_one 60
-  fi
-}
-ended_well() {  # PROCESS LOG: waits for a background process of this shell, and shows what it said
-  local status=0
-  wait "$1" || status=$?
-  cat "$2"
-  return "$status"
 }
 
 run_minimal() {
@@ -428,8 +467,7 @@ run_minimal() {
     -DWEIR_ASSERTS=ON -DWEIR_WERROR=ON -DWEIR_WITH_LIBDEFLATE=OFF -DWEIR_WITH_ISAL=OFF -DWEIR_WITH_LZMA=OFF \
     -DWEIR_WITH_CURL=OFF -DWEIR_WITH_PROJ=OFF -DWEIR_WITH_YAML=OFF -DWEIR_WITH_COMMAND=OFF \
     -DWEIR_WITH_JSON=OFF -DWEIR_WITH_BLOSC=OFF -DWEIR_WITH_LZ4=OFF -DWEIR_WITH_BZ2=OFF -DWEIR_WITH_ZIP=OFF \
-    -DWEIR_WITH_OPENSSL=OFF -DWEIR_WITH_PUGIXML=OFF -DWEIR_WITH_PARQUET=OFF \
-    -DCMAKE_UNITY_BUILD=OFF || return  # as whoever calls cmake: each file includes what it needs
+    -DWEIR_WITH_OPENSSL=OFF -DWEIR_WITH_PUGIXML=OFF -DWEIR_WITH_PARQUET=OFF "${each_alone[@]}" || return
   need "build (minimal)" cmake --build "$folder" || return
   headers_compile_alone minimal "$folder"
   unit_tests minimal "$folder"
@@ -440,9 +478,13 @@ run_minimal() {
 run_asan() {
   need "packages (asan)" install_packages "${tool_packages[@]}" "${six_packages[@]}" "${optional_packages[@]}" || return
   get_arrow
-  need "configure (asan)" configure_asan || return
+  need "configure (asan)" sanitized "$root/build/asan" "address;undefined" || return
   need "build (asan)" cmake --build "$root/build/asan" || return
   unit_tests asan "$root/build/asan" "${aslr_off[@]}"
+  if wanted fuzz; then
+    need "fuzz targets (asan)" cmake --build "$root/build/asan" --target fuzz &&
+      fuzz_targets asan "$root/build/asan" fuzz_one 300
+  fi
 }
 
 run_tsan() {
@@ -457,7 +499,7 @@ run_tsan() {
 }
 
 run_full() {
-  local clang=(-DCMAKE_CXX_COMPILER=/usr/bin/clang++-14 -DCMAKE_UNITY_BUILD=OFF)  # each file includes what it needs
+  local clang=(-DCMAKE_CXX_COMPILER=/usr/bin/clang++-14 "${each_alone[@]}")
   need "packages (clang)" install_packages "${clang_packages[@]}" || return
   get_arrow
   check "the sources are formatted" format_is_kept

@@ -1,6 +1,7 @@
 // Feeds a fuzz target where libFuzzer is not at hand: every seed as it is, cut at many lengths, and then
 // random mutations of seeds for a bounded time. No coverage guides it; the sanitizers that it is built with
-// judge. The sequence depends on the seeds alone, so a finding comes back.
+// judge, and without them what the system and the asserts notice. The sequence depends on the seeds alone, so a
+// finding comes back.
 //
 //   TARGET [--seconds N] FILE_OR_FOLDER...
 //
@@ -12,12 +13,15 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <iterator>
+#include <new>
 #include <random>
 #include <string>
 #include <vector>
@@ -25,6 +29,23 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 #if defined(__SANITIZE_ADDRESS__)
 extern "C" void __sanitizer_set_death_callback(void (*callback)());
+#else
+// The sanitizer has such a limit of its own: a larger allocation is one that was taken from a count in the file.
+void* operator new(std::size_t bytes) {
+  constexpr std::size_t largest_allocation = std::size_t{1} << 30;
+  if (bytes > largest_allocation) {
+    std::fprintf(stderr, "an allocation of %zu bytes\n", bytes);
+    std::abort();
+  }
+  if (void* memory = std::malloc(std::max<std::size_t>(bytes, 1))) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
 #endif
 
 namespace {
@@ -51,8 +72,24 @@ void keep_current() {
 extern "C" void die(int signal) {
   keep_current();
   static constexpr char hang[] = "this input takes too long\n";
+  static constexpr char crash[] = "this input ends in a crash\n";
   if (signal == SIGALRM && ::write(2, hang, sizeof hang - 1) < 0) _exit(3);
+  if (signal != SIGALRM && ::write(2, crash, sizeof crash - 1) < 0) _exit(3);
   _exit(3);
+}
+
+// On a stack of its own: the other may be what overflowed.
+void die_on(std::initializer_list<int> signals) {
+  static std::byte handler_stack[64 * 1024];
+  stack_t stack{};
+  stack.ss_sp = handler_stack;
+  stack.ss_size = sizeof handler_stack;
+  struct sigaction action {};
+  action.sa_handler = die;
+  action.sa_flags = SA_ONSTACK;
+  if (::sigaltstack(&stack, nullptr) != 0) std::abort();
+  for (const int signal : signals)
+    if (::sigaction(signal, &action, nullptr) != 0) std::abort();
 }
 
 void feed(const Bytes& input) {
@@ -169,10 +206,11 @@ int main(int argc, char** argv) {
     }
   }
   crash_path = "crash-" + std::filesystem::path(argv[0]).filename().string();
-  std::signal(SIGALRM, die);
-  std::signal(SIGABRT, die);
 #if defined(__SANITIZE_ADDRESS__)
+  die_on({SIGALRM, SIGABRT});
   __sanitizer_set_death_callback(keep_current);
+#else
+  die_on({SIGALRM, SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL});
 #endif
 
   const std::vector<Bytes> seeds = read_seeds(paths);
