@@ -21,6 +21,12 @@ namespace weir::testing {
 
 constexpr std::uint64_t page = 4096;
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int slower = 10;  // than without a sanitizer
+#else
+constexpr int slower = 1;
+#endif
+
 /// A test that hangs ends the program with a message instead of waiting for ever.
 class Watchdog {
  public:
@@ -29,7 +35,7 @@ class Watchdog {
           std::mutex mutex;
           std::condition_variable_any woken;
           std::unique_lock lock(mutex);
-          woken.wait_for(lock, stop, limit, [] { return false; });
+          woken.wait_for(lock, stop, slower * limit, [] { return false; });
           if (stop.stop_requested()) return;
           std::fprintf(stderr, "hangs: %s\n", name.c_str());
           std::abort();

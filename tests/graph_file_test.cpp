@@ -362,7 +362,7 @@ TEST_CASE("what is no graph file is refused quickly, with a sentence") {
     CHECK(error.count() == 8000);
     CHECK(error.problems().size() == 50);
   }
-  CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(5));
+  CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(20));  // one; six under a sanitizer
 }
 
 TEST_CASE("a build without YAML says what is missing") {

@@ -241,8 +241,7 @@ TEST_CASE("a catalog of a server that is not there is not finished, and goes on 
   std::optional<HttpServer> late;
   std::jthread starter([&] {
     std::this_thread::sleep_for(300ms);
-    late.emplace(port);
-    serve(*late);
+    late.emplace(port, serve);
   });
   const CatalogCounts counts = run(folder / "late", 200);
   starter.join();

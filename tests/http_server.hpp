@@ -70,7 +70,8 @@ struct MadeAnswer {
 class HttpServer {
  public:
   /// `port`: of an earlier server; 0: any that is free.
-  explicit HttpServer(unsigned port = 0) {
+  /// `fill`: called before the first request is taken.
+  explicit HttpServer(unsigned port = 0, const std::function<void(HttpServer&)>& fill = {}) {
     listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -84,6 +85,7 @@ class HttpServer {
         ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &bytes) != 0)
       throw std::runtime_error("cannot serve on the loopback device");
     port_ = ntohs(address.sin_port);
+    if (fill) fill(*this);
     acceptor_ = std::thread([this] { accept_all(); });
   }
   ~HttpServer() {
