@@ -15,17 +15,12 @@
 #include <vector>
 
 #include "framework/graph.hpp"
+#include "tests/slower.hpp"
 #include "tests/text_support.hpp"
 
 namespace weir::testing {
 
 constexpr std::uint64_t page = 4096;
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr int slower = 10;  // than without a sanitizer
-#else
-constexpr int slower = 1;
-#endif
 
 /// A test that hangs ends the program with a message instead of waiting for ever.
 class Watchdog {
