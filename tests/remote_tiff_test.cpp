@@ -299,7 +299,10 @@ TEST_CASE(
     read.chunk_height = read.chunk_width = 256;
     const auto source = std::make_shared<const TiffSource>(server.url("/a.tif"), read);
     // Time enough to send them all, on a busy machine, too, and under sanitizers.
-    server.set_latency((build_info::sanitizers.empty() ? 10ms : 60ms) * requests);
+    const auto time_to_send = [](unsigned count) {
+      return (build_info::sanitizers.empty() ? 10ms : 60ms) * count;
+    };
+    server.set_latency(time_to_send(requests));
     server.forget();
     Bytes pixels(raster.pixels.size());
     RunReport report =
@@ -316,7 +319,7 @@ TEST_CASE(
     CHECK(server.most_in_flight() == requests);
 
     server.forget();
-    server.set_latency(30ms);
+    server.set_latency(time_to_send(3));
     options.concurrency["fetch"] = 2;
     report =
         read_region(source, {0, 0, 2048, 2048}, {pixels.data(), interleaved_strides(2048, 1, 2)}, options);

@@ -6,7 +6,8 @@
 #   tests/run.sh --minimal    with the six packages alone that weir::framework and weir::geotiff need
 #   tests/run.sh --asan       under the address and undefined behaviour sanitizers
 #   tests/run.sh --tsan       under the thread sanitizer, with a oneTBB that is built for it from Debian's source
-#   tests/run.sh --full       all of these, whole matrices (not under sanitizers), clang, clang-tidy and long fuzzing
+#   tests/run.sh --clang      with clang 14, and clang-tidy; twenty minutes of fuzzing with libFuzzer
+#   tests/run.sh --full       all of these, the first of them with its whole matrices
 #   WEIR_TEST_FULL=1 tests/run.sh [--minimal]   that run alone with its whole matrices
 #   --only PATTERN            the unit tests and steps whose name has PATTERN in it
 set -uo pipefail
@@ -19,7 +20,7 @@ runs=()
 only=""
 while [ "$#" -gt 0 ]; do
   case "$1" in
-    --minimal | --asan | --tsan | --full) runs+=("${1#--}") ;;
+    --minimal | --asan | --tsan | --clang | --full) runs+=("${1#--}") ;;
     --only)
       if [ "$#" -lt 2 ]; then echo "--only needs a pattern" >&2; exit 2; fi
       only="$2"
@@ -32,7 +33,7 @@ while [ "$#" -gt 0 ]; do
 done
 if [ "${#runs[@]}" -eq 0 ]; then runs=(default); fi
 if [[ " ${runs[*]} " == *" full "* ]]; then
-  runs=(default minimal asan tsan full)
+  runs=(default minimal asan tsan clang)
   export WEIR_TEST_FULL=1
 elif [ "${WEIR_TEST_FULL:-}" != 1 ]; then
   unset WEIR_TEST_FULL
@@ -108,34 +109,53 @@ need() {
 # unit NAME PROGRAM [PREFIX...]: a doctest program. Its own counts are added up; a line "skip NAME: REASON" that a test
 # prints makes it count as skipped.
 unit() {
-  local name="$1" program="$2" log line status=0 said=0 limit=900
-  local arguments=(--no-colors=true)
-  shift 2
-  if [[ "$name" == *san\)* ]]; then limit=3600; fi  # sanitizers cost five to fifteen times
-  if [ -n "$full" ]; then limit=7200; fi
-  if [ -n "$only" ]; then arguments+=("--test-case=*$only*"); fi
-  log="$(log_of "$name")"
+  local name="$1" before=("$passed" "$failed" "$skipped") status=0
   echo "== $name"
-  rm -rf "$scratch/unit"
-  mkdir -p "$scratch/unit"
-  (cd "$scratch/unit" && timeout -k 20 "$limit" "$@" "$program" "${arguments[@]}") >"$log" 2>&1 || status=$?
+  doctest "$scratch/unit" "${@:3}" "$2" >"$(log_of "$name")" 2>&1 || status=$?
+  doctest_ended "$name" "$status"
+  counted_since "${before[@]}"
+}
+# The same, as one process for each test file, two at a time: under a sanitizer, one thread that tests takes an hour.
+unit_by_file() {
+  local name="$1" program="$2" before=("$passed" "$failed" "$skipped") file
+  shift 2
+  echo "== $name"
+  while read -r file; do
+    in_a_pair doctest_ended "$name, $(basename "$file")" \
+      doctest "$scratch/unit/$(basename "$file")" "$@" "$program" "--source-file=$file"
+  done < <("$@" "$program" --list-test-cases --reporters=xml | grep -aoP '(?<=filename=")[^"]*' | sort -u)
+  pairs_end
+  counted_since "${before[@]}"
+}
+counted_since() { echo "   $((passed - $1)) passed, $((failed - $2)) failed, $((skipped - $3)) skipped"; }
+doctest_limit=900
+if [ -n "$full" ]; then doctest_limit=7200; fi
+doctest() {  # FOLDER COMMAND...
+  local arguments=(--no-colors=true)
+  if [ -n "$only" ]; then arguments+=("--test-case=*$only*"); fi
+  rm -rf "$1" && mkdir -p "$1" && (cd "$1" && timeout -k 20 "$doctest_limit" "${@:2}" "${arguments[@]}")
+}
+doctest_ended() {  # NAME STATUS
+  local log line said
+  log="$(log_of "$1")"
   line="$(grep -aE '^\[doctest\] test cases: +[0-9]+ \|' "$log" | tail -n 1)"
-  if [[ "$line" =~ ([0-9]+)\ passed\ *\|\ *([0-9]+)\ failed\ *\|\ *([0-9]+)\ skipped ]]; then
-    local tests_passed="${BASH_REMATCH[1]}" tests_failed="${BASH_REMATCH[2]}" tests_skipped="${BASH_REMATCH[3]}"
-    if [ -n "$only" ]; then tests_skipped=0; fi
+  if [[ "$line" =~ ([0-9]+)\ passed\ *\|\ *([0-9]+)\ failed\ *\| ]]; then
+    local tests_passed="${BASH_REMATCH[1]}" tests_failed="${BASH_REMATCH[2]}"
     said="$(grep -acE '^skip [^:]+: ' "$log")"
     grep -aE '^skip [^:]+: ' "$log"
-    echo "   $tests_passed passed, $tests_failed failed, $((tests_skipped + said)) skipped"
     passed=$((passed + tests_passed - said))
     failed=$((failed + tests_failed))
-    skipped=$((skipped + tests_skipped + said))
-    if [ "$status" -ne 0 ] && [ "$tests_failed" -eq 0 ]; then not_ok "$name" "exit code $status"; fi
-  elif [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
-    not_ok "$name" "not done after $limit s"
+    skipped=$((skipped + said))
+    if [ "$2" -ne 0 ] && [ "$tests_failed" -eq 0 ]; then not_ok "$1" "exit code $2"; fi
+  elif [ "$2" -eq 124 ] || [ "$2" -eq 137 ]; then
+    not_ok "$1" "not done after $doctest_limit s"
   else
-    not_ok "$name" "no summary, exit code $status"
+    not_ok "$1" "no summary, exit code $2"
   fi
-  if [ "$status" -ne 0 ]; then tail -n 120 "$log" | sed 's/^/    /'; fi
+  if [ "$2" -ne 0 ]; then
+    echo "   in $1:"
+    tail -n 120 "$log" | sed 's/^/    /'
+  fi
 }
 
 # lines NAME STATUS: what a program said that prints "ok NAME", "not ok NAME: REASON" and "skip NAME: REASON".
@@ -201,14 +221,18 @@ each_alone=(-DCMAKE_UNITY_BUILD=OFF -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON)
 headers_compile_alone() { check "every public header compiles alone ($1)" cmake --build "$2" --target header_check; }
 
 unit_tests() {  # LABEL FOLDER [PREFIX...]
-  local label="$1" folder="$2"
+  local label="$1" folder="$2" how=unit program
   shift 2
-  # Whole matrices run once, optimized: under a sanitizer they would take hours and look at the same code.
-  if [[ "$label" == *san ]]; then set -- env -u WEIR_TEST_FULL "$@"; fi
-  unit "unit tests ($label)" "$folder/tests/weir_tests" "$@"
-  if [ -x "$folder/tests/weir_command_tests" ]; then
-    unit "command tests ($label)" "$folder/tests/weir_command_tests" "$@"
+  if [[ "$label" == *san ]]; then how=unit_by_file; fi
+  # Whole matrices run once, in the plain build: they look at the same code everywhere.
+  if [[ "$label" == *san ]] || [[ "$label" != default && " ${runs[*]} " == *" default "* ]]; then
+    set -- env -u WEIR_TEST_FULL "$@"
   fi
+  for program in weir_tests:unit weir_command_tests:command; do
+    if [ -x "$folder/tests/${program%:*}" ]; then
+      "$how" "${program#*:} tests ($label)" "$folder/tests/${program%:*}" "$@"
+    fi
+  done
 }
 
 includes_go_one_way() {
@@ -498,7 +522,7 @@ run_tsan() {
   unit_tests tsan "$root/build/tsan" "${aslr_off[@]}"
 }
 
-run_full() {
+run_clang() {
   local clang=(-DCMAKE_CXX_COMPILER=/usr/bin/clang++-14 "${each_alone[@]}")
   need "packages (clang)" install_packages "${clang_packages[@]}" || return
   get_arrow

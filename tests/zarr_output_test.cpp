@@ -249,8 +249,7 @@ TEST_CASE("what a run reads is not what it removes to write, whatever lies betwe
                "it is read, too"));
   CHECK(objects_of(*store) == before);
   // Beside it, and the same path of another store.
-  for (const char* path : {"group/other", "group2"})
-    ZarrRasterWrite(whole, store, path, options).run();
+  for (const char* path : {"group/other", "group2"}) ZarrRasterWrite(whole, store, path, options).run();
   ZarrRasterWrite(whole, std::make_shared<MemoryStore>(), "group/dem", options).run();
   CHECK(read_back(whole) == raster.pixels);
 }
