@@ -36,9 +36,10 @@ std::uint64_t HeaderRow::bytes() const {
     if (const auto* numbers = std::get_if<std::vector<double>>(&value)) bytes += held(*numbers);
     if (const auto* text = std::get_if<std::string>(&value)) bytes += held(*text);
   }
-  for (const auto& [tag, text] : other_tags) bytes += map_node + sizeof tag + sizeof text + held(text);
-  for (const std::string& warning : warnings) bytes += sizeof warning + held(warning);
-  for (const std::vector<double>& ring : footprint) bytes += sizeof ring + held(ring);
+  for (const auto& [tag, text] : other_tags)
+    bytes += map_node + sizeof tag + sizeof(std::string) + held(text);
+  for (const std::string& warning : warnings) bytes += sizeof(std::string) + held(warning);
+  for (const std::vector<double>& ring : footprint) bytes += sizeof(std::vector<double>) + held(ring);
   return bytes;
 }
 

@@ -75,9 +75,11 @@ LonLatOutline outline_of(std::vector<ModelPoint> way, bool is_clockwise) {
   }
   const double first = std::floor((west->x + tolerance + 180) / 360),
                end = std::ceil((east->x - tolerance + 180) / 360);
-  for (double turns = first; turns < end; ++turns) {
+  const int parts = static_cast<int>(end - first);
+  for (int i = 0; i < parts; ++i) {
+    const double turns = first + i;
     std::vector<ModelPoint> part = way;
-    if (end - first > 1) part = clipped(clipped(way, 360 * turns - 180, true), 360 * turns + 180, false);
+    if (parts > 1) part = clipped(clipped(way, 360 * turns - 180, true), 360 * turns + 180, false);
     for (ModelPoint& point : part) point.x = std::clamp(point.x - 360 * turns, -180.0, 180.0);
     std::vector<double> ring = ring_of(std::move(part));
     if (!ring.empty()) outline.rings.push_back(std::move(ring));

@@ -64,7 +64,7 @@ std::uint64_t TiffHeader::bytes() const {
   for (const HeaderDirectory& directory : directories)
     bytes += directory.entries.capacity() * sizeof(HeaderEntry);
   for (const HeaderProblem& problem : notes.problems) bytes += sizeof problem + problem.reason.capacity();
-  for (const std::string& warning : notes.warnings) bytes += sizeof warning + warning.capacity();
+  for (const std::string& warning : notes.warnings) bytes += sizeof(std::string) + warning.capacity();
   return bytes;
 }
 

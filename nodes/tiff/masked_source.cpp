@@ -28,10 +28,11 @@ std::uint64_t touched(const Partition& axis, std::uint64_t begin, std::uint64_t 
 std::pair<std::uint64_t, std::uint64_t> touches(const Partition& axis, const Partition& other) {
   if (!axis.is_ragged() && !other.is_ragged()) {
     const std::uint64_t step = axis.largest(), other_step = other.largest();
+    assert(step > 0 && other_step > 0);
     const bool nests = step % other_step == 0 || other_step % step == 0;
     const std::uint64_t most = (step + other_step - 1) / other_step + (nests ? 0 : 1);
     // Every boundary of `other` inside a piece adds one; those that both have do not.
-    const std::uint64_t common = (axis.extent() - 1) / std::lcm(step, other_step);
+    const std::uint64_t common = (axis.extent() - 1) / step / (other_step / std::gcd(step, other_step));
     return {std::min(most, other.count()), axis.count() + other.count() - 1 - common};
   }
   std::uint64_t most = 0, sum = 0;

@@ -137,7 +137,9 @@ void TiffDirectoryBuilder::reserve(std::uint16_t id, TiffType type, std::uint64_
 }
 
 bool TiffDirectoryBuilder::fits_entry(const Field& field) const {
-  return field.count <= (big_ ? 8u : 4u) / value_bytes(field.type);
+  const std::uint64_t size = value_bytes(field.type);
+  assert(size > 0);
+  return field.count <= (big_ ? 8u : 4u) / size;
 }
 
 std::uint64_t TiffDirectoryBuilder::place(std::uint64_t offset) {

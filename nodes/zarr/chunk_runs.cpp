@@ -37,6 +37,7 @@ std::vector<AxisRun> ChunkRuns::elements_of(std::uint64_t group) const {
       continue;
     }
     const std::uint64_t count = objects_[axis].count();
+    assert(count > 0);
     elements[axis] = objects_[axis].elements(objects_[axis].piece(group % count));
     group /= count;
   }
@@ -69,6 +70,7 @@ std::vector<ZarrIndex> ChunkRuns::chunks_of(std::uint64_t run) const {
     std::uint64_t number = first + i;
     for (std::size_t axis = layout_->rank(); axis-- > 0;) {
       const std::uint64_t count = chunks_[axis].count_of(elements[axis]);
+      assert(count > 0);
       chunks[i][axis] = chunks_[axis].piece_of(elements[axis], number % count);
       number /= count;
     }

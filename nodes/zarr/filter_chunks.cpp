@@ -52,13 +52,17 @@ auto with_number(std::string_view codec, const ZarrType& type, Work&& work) {
     const bool is_signed = type.kind == Kind::integer;
     switch (type.bytes) {
       case 1:
-        return is_signed ? work(std::int8_t()) : work(std::uint8_t());
+        if (is_signed) return work(std::int8_t());
+        return work(std::uint8_t());
       case 2:
-        return is_signed ? work(std::int16_t()) : work(std::uint16_t());
+        if (is_signed) return work(std::int16_t());
+        return work(std::uint16_t());
       case 4:
-        return is_signed ? work(std::int32_t()) : work(std::uint32_t());
+        if (is_signed) return work(std::int32_t());
+        return work(std::uint32_t());
       case 8:
-        return is_signed ? work(std::int64_t()) : work(std::uint64_t());
+        if (is_signed) return work(std::int64_t());
+        return work(std::uint64_t());
       default:
         break;
     }

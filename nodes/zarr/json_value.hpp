@@ -29,7 +29,9 @@ struct JsonValue {
   JsonValue() = default;
   template <class Data>
   requires(std::is_constructible_v<decltype(data), Data> && !std::is_same_v<std::decay_t<Data>, JsonValue> &&
-           !std::is_arithmetic_v<std::decay_t<Data>>) JsonValue(Data&& from)
+           !std::is_arithmetic_v<std::decay_t<Data>>)
+      // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): the constraint leaves out JsonValue itself
+      JsonValue(Data&& from)
       : data(std::forward<Data>(from)) {}
   JsonValue(const char* text) : data(std::string(text)) {}
   JsonValue(bool is_true) : data(is_true) {}

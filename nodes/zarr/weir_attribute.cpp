@@ -124,10 +124,11 @@ RawTag tag_of(const JsonPlace& from) {
   tag.id = static_cast<std::uint16_t>(from.member("id").whole(0, 65535));
   const JsonPlace type = from.member("type");
   tag.type = static_cast<std::uint16_t>(type.whole(1, 18));
-  if (value_bytes(tag.type) == 0) type.refuse("is no TIFF field type");
+  const std::uint64_t size = value_bytes(tag.type);
+  if (size == 0) type.refuse("is no TIFF field type");
   tag.count = from.member("count").size(0);
   tag.bytes = bytes_of(from.member("bytes"));
-  if (tag.count != tag.bytes.size() / value_bytes(tag.type) || tag.bytes.size() % value_bytes(tag.type) != 0)
+  if (tag.count != tag.bytes.size() / size || tag.bytes.size() % size != 0)
     from.refuse(fmt::format("{} values of type {} are not {} bytes", tag.count, tag.type, tag.bytes.size()));
   return tag;
 }

@@ -31,7 +31,9 @@ struct ZarrNode {
 
   const ZarrArrayMetadata* array() const { return std::get_if<ZarrArrayMetadata>(&metadata); }
   const ZarrGroupMetadata* group() const { return std::get_if<ZarrGroupMetadata>(&metadata); }
-  int format() const { return array() != nullptr ? array()->format : group()->format; }
+  int format() const {
+    return std::visit([](const auto& either) { return either.format; }, metadata);
+  }
 };
 
 // The calls wait for the store. Every Error names the store and the key.
