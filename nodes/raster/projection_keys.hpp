@@ -16,6 +16,7 @@ struct ProjectionParameter {
 
 /// How GeoTIFF says a map projection (GeoTIFF 1.1 annex C, and what GDAL 3.6 and libgeotiff 1.7 write and read where
 /// that leaves a choice).
+// NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): a table lists its columns in the order in which they are read
 struct ProjectionMethod {
   std::uint16_t epsg;       ///< EPSG's code of the method; 0 where it has none
   std::string_view name;    ///< as PROJ calls it
