@@ -11,6 +11,7 @@ enum class ErrorKind {
   failed,     ///< the work could not be done (exit 1)
   usage,      ///< wrong arguments, configuration or budget; nothing was touched (exit 2)
   cancelled,  ///< stopped on request (exit 130 or 143)
+  outdated,   ///< an object is not what it was any more: looking again and doing it again may work (exit 1)
 };
 
 /// The one exception type of Weir. Reads "cannot <action> <object>: <reason>", with the node and the item in

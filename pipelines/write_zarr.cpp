@@ -2,6 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <random>
 #include <utility>
 
 #include "framework/bytes.hpp"
@@ -15,6 +20,22 @@ namespace {
 
 /// Shards that are being written at once, at most; each keeps an index, and what its writer holds.
 constexpr std::uint64_t most_shards_at_once = 4;
+constexpr std::chrono::milliseconds shortest_pause{5}, longest_pause{2000};
+
+/// Of the tries so far; scattered, so that those that met do not meet again.
+std::chrono::duration<double> pause_after(unsigned tries, std::mt19937& random) {
+  const double most = std::min<double>(
+      longest_pause.count(), static_cast<double>(shortest_pause.count()) * (1 << std::min(tries, 16u)));
+  return std::chrono::duration<double, std::milli>(std::uniform_real_distribution<double>(0, most)(random));
+}
+
+ObjectOwnership ownership_of(const Store& store, bool with_locks) {
+  if (!with_locks) return ObjectOwnership::none;
+  const StoreAbilities abilities = store.abilities();
+  return abilities.lock      ? ObjectOwnership::locked
+         : abilities.compare ? ObjectOwnership::compared
+                             : ObjectOwnership::none;
+}
 
 }  // namespace
 
@@ -34,11 +55,17 @@ constexpr std::uint64_t most_shards_at_once = 4;
 //  what raw chunks wait for. 64 MiB in four shards on tmpfs, two threads, chunks of 64 KiB: 16.0 ms instead of 26.2; 19.3 where the
 //  sinks have threads of their own. All of them are given all runs, so progress counts items and bytes out once for each.
 //  On stores in memory fetch and store (chunk by chunk) are the compute threads' as well.
+//  In a store without locks an object that changes in part replaces the version that it was made from alone; where another writer
+//  was faster, a graph of its own makes it again, from what is there then.
+//
 //  A unit is a run. A shard goes through in as many runs as the budget wants, so it may be larger than the memory. In place only the
 //  chunks that are touched go through.
 ZarrWrite::ZarrWrite(std::shared_ptr<const ZarrArray> array, ZarrSelection selection, ZarrOrigin origin,
                      const WriteZarrOptions& options)
-    : array_(std::move(array)), graph_(std::make_unique<Graph>(limits_for(options.graph, array_->store()))) {
+    : array_(std::move(array)),
+      origin_(std::move(origin)),
+      options_(options),
+      graph_(std::make_unique<Graph>(limits_for(options.graph, array_->store()))) {
   const ZarrLayout& layout = *array_->layout();
   const bool has_shards = layout.index().has_value(), in_place = options.update == ZarrUpdate::in_place;
   check(selection, layout.shape(), array_->name());
@@ -49,7 +76,7 @@ ZarrWrite::ZarrWrite(std::shared_ptr<const ZarrArray> array, ZarrSelection selec
       throw Error::usage("update in place", array_->name(), "that takes a lock of each shard");
     require(array_->store(), {.put_range = true, .list = true, .lock = true});
   }
-  const bool with_locks = options.with_locks && array_->store().abilities().lock;
+  const ObjectOwnership ownership = ownership_of(array_->store(), options.with_locks);
   raw_bytes_ = layout.type().bytes;
   for (const ZarrAxis& axis : selection) raw_bytes_ *= axis.count;
 
@@ -90,7 +117,7 @@ ZarrWrite::ZarrWrite(std::shared_ptr<const ZarrArray> array, ZarrSelection selec
       "plan", [](std::uint64_t unit, Emit<WriteRequest>& emit) { emit(WriteRequest{unit}); },
       {.concurrency = 1, .units = runs_->count(), .standing_bytes = kept + runs_->standing_bytes()});
   auto claimed = graph_->transform<ClaimedRun>(
-      "claim", requests, ClaimRun(array_, runs_, with_locks),
+      "claim", requests, ClaimRun(array_, runs_, ownership),
       {.lane = Lane::io, .item_bytes = chunks * plain + claimed_index, .ordered = true});
   const Lane lane = lane_of(array_->store());
   NodeOptions fetching{
@@ -100,9 +127,9 @@ ZarrWrite::ZarrWrite(std::shared_ptr<const ZarrArray> array, ZarrSelection selec
     fetching.concurrency = at_once;
     storing.concurrency = at_once;
   }
-  auto existing =
-      graph_->transform<ExistingRun>("fetch", claimed, FetchExisting(array_, runs_), std::move(fetching));
-  auto merged = graph_->transform<MergedRun>("merge", existing, MergeRun(array_, runs_, std::move(origin)),
+  auto existing = graph_->transform<ExistingRun>("fetch", claimed, FetchExisting(array_, runs_, ownership),
+                                                 std::move(fetching));
+  auto merged = graph_->transform<MergedRun>("merge", existing, MergeRun(array_, runs_, origin_),
                                              {.item_bytes = chunks * plain,
                                               .buffer_bytes = BufferPool::charge(chunks * raw),
                                               .is_input = true,
@@ -117,9 +144,9 @@ ZarrWrite::ZarrWrite(std::shared_ptr<const ZarrArray> array, ZarrSelection selec
   else if (has_shards)
     for (std::uint64_t i = 0; i < shards_at_once; ++i)
       graph_->ordered_sink(i == 0 ? "store" : fmt::format("store {}", i + 1), made,
-                           StoreShards(array_, runs_, i), {.lane = lane});
+                           StoreShards(array_, runs_, i, lost_), {.lane = lane});
   else
-    graph_->sink("store", made, StoreChunks(array_), std::move(storing));
+    graph_->sink("store", made, StoreChunks(array_, lost_), std::move(storing));
   // One run goes through the nodes one after the other, whatever threads there are: starting them is all they would cost.
   if (runs_->count() == 1 && graph_->options().engine == Engine::automatic)
     graph_->options().engine = Engine::serial;
@@ -137,9 +164,46 @@ std::string ZarrWrite::explain() const {
 
 RunReport ZarrWrite::run(const RunOptions& run) {
   RunReport report = graph_->run(run);
+  if (const std::vector<ZarrIndex> lost = lost_->take(); !lost.empty()) {
+    const auto begun = std::chrono::steady_clock::now();
+    std::uint64_t again = 0;
+    for (const ZarrIndex& object : lost) again += write_again(object, run);
+    report.counts["objects written again"] = again;
+    report.wall_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  }
   report.raw_bytes = raw_bytes_;
   add_traffic(array_->store().traffic(), report);
   return report;
+}
+
+/// Until it is there; how often.
+std::uint64_t ZarrWrite::write_again(const ZarrIndex& object, const RunOptions& run) {
+  const ZarrLayout& layout = *array_->layout();
+  ZarrSelection part;
+  ZarrOrigin origin = origin_;
+  for (std::size_t axis = 0; axis < layout.rank(); ++axis) {
+    const AxisWalk walk(runs_->selection()[axis], layout.object_shape()[axis]);
+    const AxisRun elements = walk.elements(object[axis]);
+    part.push_back({walk.at(elements.first), elements.count, runs_->selection()[axis].step});
+    origin.data += static_cast<std::ptrdiff_t>(elements.first) * origin.strides[axis];
+  }
+  WriteZarrOptions options = options_;
+  options.graph.recording = nullptr;  // that of the whole write is done
+  std::erase_if(options.concurrency, [](const auto& node) { return node.first.starts_with("store "); });
+  RunOptions again{.stop = run.stop};
+  std::mt19937 random(std::random_device{}());
+  for (unsigned tries = 1; tries <= options.tries; ++tries) {
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    std::condition_variable_any never;
+    never.wait_for(lock, run.stop, pause_after(tries, random), [] { return false; });
+    if (run.stop.stop_requested()) throw Error::cancelled();
+    ZarrWrite write(array_, part, origin, options);
+    write.graph_->run(again);
+    if (write.lost_->take().empty()) return tries;
+  }
+  throw Error("update", fmt::format("{}: {}", array_->store().name(), array_->key(object)),
+              fmt::format("other writers have replaced it {} times meanwhile", options.tries + 1));
 }
 
 RunReport write_zarr(std::shared_ptr<const ZarrArray> array, const ZarrSelection& selection,

@@ -21,9 +21,13 @@ struct WriteZarrOptions {
   ZarrUpdate update = ZarrUpdate::copy_on_write;
   /// Chunks that are all fill are stored, too.
   bool stores_empty_chunks = false;
-  /// Each object is kept from other writers, in this process and others, while it is written. Without, writers of the same
-  /// object lose each other's updates.
+  /// Each object is kept from other writers, in this process and others, while it is written; in a store that has no locks (S3)
+  /// one that changes in part replaces the version that it was made from alone, and where another writer was faster it is made again
+  /// (RunReport::counts, "objects written again"). Without, writers of the same object lose each other's updates.
   bool with_locks = true;
+  /// Without locks: an object that other writers have replaced so often meanwhile is an Error. Of all that try at the same time one
+  /// gets through, so among 16 writers 15 tries are enough; between tries there are pauses of up to 2 s.
+  unsigned tries = 100;
 };
 
 /// A planned write into a part of an array: what explain shows, and what run() runs.
@@ -36,13 +40,18 @@ class ZarrWrite {
 
   std::string explain() const;
   const Graph& graph() const { return *graph_; }
-  /// Once. Every object is as it was or as it is to be, whatever happens; after an Error some are the one and some the other. In
+  /// Once. The caller's elements may be read several times. Every object is as it was or as it is to be, whatever happens; after an Error some are the one and some the other. In
   /// place that holds once the array was opened again, or the next update has begun.
   RunReport run(const RunOptions& run = {});
 
  private:
+  std::uint64_t write_again(const ZarrIndex& object, const RunOptions& run);
+
   std::shared_ptr<const ZarrArray> array_;
+  ZarrOrigin origin_;
+  WriteZarrOptions options_;
   std::shared_ptr<const WriteRuns> runs_;
+  std::shared_ptr<LostUpdates> lost_ = std::make_shared<LostUpdates>();
   std::unique_ptr<Graph> graph_;
   std::uint64_t raw_bytes_ = 0;
 };

@@ -33,6 +33,7 @@ class FakeS3 {
   }
 
   HttpServer server;
+  bool ignores_conditions = false;    ///< of writes
   bool fails_completion = false;      ///< with status 200, as Amazon may
   unsigned spaces_of_completion = 0;  ///< MadeAnswer::spaces
   int keys_of_page = 3;
@@ -89,6 +90,8 @@ class FakeS3 {
       uploads_.erase(upload);
       return MadeAnswer{204};
     }
+    if (request.method != "PUT" || upload.empty())  // not a part, and not the beginning of parts
+      if (std::optional<MadeAnswer> unmet = refused(request, decode(path))) return unmet;
     if (request.method == "PUT" && upload.empty()) {
       store(path, request.body);
       return MadeAnswer{200, "", {"ETag: " + tag(request.body)}};
@@ -121,6 +124,20 @@ class FakeS3 {
                                   tag(body)),
                       {},
                       spaces_of_completion};
+  }
+
+  /// As Amazon answers where a condition does not hold.
+  std::optional<MadeAnswer> refused(const SeenRequest& request, const std::string& path) const {
+    const auto found = objects_.find(path.substr(std::string("/box/").size()));
+    const bool exists = found != objects_.end();
+    const auto wanted = request.headers.find("if-match");
+    if (ignores_conditions) return std::nullopt;
+    if (request.headers.contains("if-none-match") && exists)
+      return MadeAnswer{412, "<Error><Code>PreconditionFailed</Code></Error>"};
+    if (wanted == request.headers.end()) return std::nullopt;
+    if (!exists) return MadeAnswer{404, "<Error><Code>NoSuchKey</Code></Error>"};
+    if (found->second.tag == wanted->second) return std::nullopt;
+    return MadeAnswer{412, "<Error><Code>PreconditionFailed</Code></Error>"};
   }
 
   MadeAnswer page(const std::string& query) const {

@@ -62,6 +62,10 @@ class FaultyStore : public Store {
     call("writer", key);
     return std::make_unique<Writer>(*this, std::string(key), store_->writer(key));
   }
+  std::unique_ptr<ObjectWriter> replacer(std::string_view key, const ObjectVersion& old) const override {
+    call("replacer", key);
+    return std::make_unique<Writer>(*this, std::string(key), store_->replacer(key, old));
+  }
   void put_range(std::string_view key, std::uint64_t offset,
                  std::span<const std::byte> bytes) const override {
     call("put_range", key);

@@ -137,6 +137,51 @@ TEST_CASE("a large object goes to a bucket in parts, and one that is not committ
   CHECK_FALSE(store.size("y"));
 }
 
+TEST_CASE("a large object that was replaced meanwhile is not overwritten, and its parts are given up") {
+  FakeS3 s3;
+  S3Options options = s3.options();
+  options.part_bytes = 5 << 20;
+  const S3Store store("s3://box/a", options);
+  const Bytes old = made_bytes(6 << 20, 4), other = made_bytes(7 << 20, 5);
+  store.put("x", old);
+  const ObjectVersion version = version_of(store, "x");
+  s3.server.forget();
+  {
+    const auto writer = store.replacer("x", version);
+    writer->append(other);
+    writer->copy(0, old.size());
+    writer->commit();
+  }
+  // Whether the server looks at conditions; begun, a part, what the second and third copy, both of them, ended.
+  CHECK(s3.server.count() == 1 + 1 + 3 + 3 + 1 - 1);
+  Bytes wanted = other;
+  wanted.insert(wanted.end(), old.begin(), old.end());
+  CHECK((whole(store, "x") == wanted));
+  {
+    const auto writer = store.replacer("x", version_of(store, "x"));
+    writer->append(other);
+    store.put("x", old);
+    CHECK(error_of([&] { writer->commit(); }).kind() == ErrorKind::outdated);
+  }
+  CHECK(s3.uploads_open() == 0);
+  CHECK((whole(store, "x") == old));
+}
+
+TEST_CASE("a server that does not look at the conditions of a write is refused as soon as one would matter") {
+  FakeS3 s3;
+  s3.ignores_conditions = true;
+  const S3Store store("s3://box/a", s3.options());
+  store.put("x", made_bytes(10, 4));
+  const ObjectVersion version = version_of(store, "x");
+  for (int i = 0; i < 2; ++i) {
+    const Error error = error_of([&] { static_cast<void>(store.replacer("x", version)); });
+    CHECK(error.kind() == ErrorKind::usage);
+    CHECK(std::string(error.what()).find("conditions") != std::string::npos);
+  }
+  CHECK((whole(store, "x") == made_bytes(10, 4)));
+  CHECK(listed(store, "").size() == 1);  // and leaves nothing behind
+}
+
 TEST_CASE("a bucket that takes long to put an object together, and says so, is waited for") {
   FakeS3 s3;
   S3Options options = s3.options();

@@ -358,6 +358,58 @@ inline void check_writing(const Store& store) {
     CHECK_THROWS_AS(static_cast<void>(store.lock("zarr.json")), Error);
   }
 
+  if (abilities.compare) {
+    const auto replaced = [&](const ObjectVersion& version, const Bytes& bytes) {
+      const auto writer = store.replacer("w/x", version);
+      writer->append(bytes);
+      return writer->commit();
+    };
+    const auto is_outdated = [&](const ObjectVersion& version) {
+      return error_of([&] { replaced(version, two); }).kind() == ErrorKind::outdated;
+    };
+    const ObjectVersion none;
+    store.put("w/x", one);
+    const ObjectVersion first = version_of(store, "w/x");
+    CHECK(is_outdated(none));
+    const ObjectVersion second = replaced(first, old);
+    CHECK(second == version_of(store, "w/x"));
+    CHECK(is_outdated(first));
+    CHECK((whole(store, "w/x") == old));
+    {  // another one comes between
+      const auto writer = store.replacer("w/x", second);
+      writer->copy(10, 5);
+      store.put("w/x", one);
+      CHECK(error_of([&] { writer->commit(); }).kind() == ErrorKind::outdated);
+    }
+    {
+      const auto writer = store.replacer("w/x", version_of(store, "w/x"));
+      store.put("w/x", old);
+      CHECK(error_of([&] {
+              writer->copy(10, 5);
+              writer->commit();
+            }).kind() == ErrorKind::outdated);
+    }
+    CHECK((whole(store, "w/x") == old));
+    const ObjectVersion last = version_of(store, "w/x");
+    store.erase("w/x");
+    CHECK(is_outdated(last));
+    CHECK_FALSE(store.size("w/x"));
+    {
+      const auto writer = store.replacer("w/x", none);
+      writer->append(one);
+      store.put("w/x", two);
+      CHECK(error_of([&] { writer->commit(); }).kind() == ErrorKind::outdated);
+    }
+    store.erase("w/x");
+    const ObjectVersion made = replaced(none, one);
+    CHECK(made == version_of(store, "w/x"));
+    CHECK((whole(store, "w/x") == one));
+    store.erase("w/x");
+    CHECK(listed(store, "w").empty());
+  } else {
+    CHECK_THROWS_AS(static_cast<void>(store.replacer("zarr.json", {})), Error);
+  }
+
   // Readers see one object or the other while it is replaced.
   store.put("w/x", one);
   std::atomic<bool> ends = false;
@@ -380,6 +432,7 @@ inline void check_writing(const Store& store) {
     CAPTURE(key);
     CHECK(error_of([&] { store.put(key, two); }).kind() == ErrorKind::usage);
     CHECK(error_of([&] { static_cast<void>(store.writer(key)); }).kind() == ErrorKind::usage);
+    CHECK(error_of([&] { static_cast<void>(store.replacer(key, {})); }).kind() == ErrorKind::usage);
     CHECK(error_of([&] { store.erase(key); }).kind() == ErrorKind::usage);
     CHECK(error_of([&] { store.put_range(key, 0, two); }).kind() == ErrorKind::usage);
     CHECK(error_of([&] { static_cast<void>(store.lock(key)); }).kind() == ErrorKind::usage);

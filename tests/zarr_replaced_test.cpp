@@ -24,7 +24,8 @@ using namespace weir::test;
 
 namespace {
 
-constexpr std::uint64_t first = 100, count = 500;  // a window in one shard, and in some of its inner chunks
+constexpr std::uint64_t window_begin = 100,
+                        window_cells = 500;  // a window in one shard, and in some of its inner chunks
 
 /// The object of the shard in some version.
 const batched::Elements& object_of(std::uint16_t version) {
@@ -98,7 +99,7 @@ TEST_CASE("a shard that is replaced between its index and its chunks is read aga
       kind.writes->put("a/c/0", object_of(++version));  // what the index that is kept is not of
       store->left = times;
       store->take();
-      CHECK(version_of(read_cells(array, first, count), first) == version);
+      CHECK(version_of(read_cells(array, window_begin, window_cells), window_begin) == version);
       const StoreCount asked = store->take();
       // The first index is a kept one, but for the first time: that read ends without its chunks.
       CHECK(asked.get_end == static_cast<unsigned>(times) + 1);
@@ -106,7 +107,7 @@ TEST_CASE("a shard that is replaced between its index and its chunks is read aga
     }
     // With the index of what is there.
     store->take();
-    CHECK(version_of(read_cells(array, first, count), first) == version);
+    CHECK(version_of(read_cells(array, window_begin, window_cells), window_begin) == version);
     CHECK(store->take().get_end == 0);
   }
 }
@@ -119,13 +120,13 @@ TEST_CASE("a shard that is replaced all the time while it is read is an error th
   const auto store = std::make_shared<Replacing>(memory, [&] { memory->put("a/c/0", object_of(++version)); });
   const auto array = open_zarr(store, "a");
   store->left = 1000;
-  const Error error = error_of([&] { read_cells(array, first, count); });
+  const Error error = error_of([&] { read_cells(array, window_begin, window_cells); });
   CHECK(std::string(error.what()).find("memory: a/c/0: it is replaced all the time while it is read") !=
         std::string::npos);
   CHECK(1000 - store->left == 8);
   // It can be read once there is peace.
   store->left = 0;
-  CHECK(version_of(read_cells(array, first, count), first) == version);
+  CHECK(version_of(read_cells(array, window_begin, window_cells), window_begin) == version);
 }
 
 TEST_CASE("a shard that becomes shorter, vanishes and comes back while its index is kept is read as it is") {
@@ -144,10 +145,10 @@ TEST_CASE("a shard that becomes shorter, vanishes and comes back while its index
     const auto array = open_zarr(kind.reads, "a");
     for (const std::uint16_t version : {longest, shortest, longest}) {
       kind.writes->put("a/c/0", object_of(version));
-      CHECK(version_of(read_cells(array, first, count), first) == version);
+      CHECK(version_of(read_cells(array, window_begin, window_cells), window_begin) == version);
     }
     kind.writes->erase("a/c/0");
-    CHECK(read_cells(array, first, count) == std::vector<std::uint32_t>(count, 0));
+    CHECK(read_cells(array, window_begin, window_cells) == std::vector<std::uint32_t>(window_cells, 0));
   }
 }
 
@@ -159,7 +160,7 @@ TEST_CASE(
   const auto store = std::make_shared<FaultyStore>(memory);
   const auto array = open_zarr(store, "a");
   store->fail_at = store->log().size() + 2;  // the chunks; the index is the first
-  const Error error = error_of([&] { read_cells(array, first, count); });
+  const Error error = error_of([&] { read_cells(array, window_begin, window_cells); });
   CHECK(std::string(error.what()).find("a planted fault") != std::string::npos);
   // Whether it is another object by now is asked once.
   const std::vector<std::string> log = store->log();
@@ -178,11 +179,12 @@ TEST_CASE(
   store->left = 1;
   const std::uint32_t one = 1;
   const Error error = error_of([&] {
-    write_zarr(array, {{first, 1, 1}}, {std::as_bytes(std::span(&one, 1)).data(), {4}}, copy_on_write());
+    write_zarr(array, {{window_begin, 1, 1}}, {std::as_bytes(std::span(&one, 1)).data(), {4}},
+               copy_on_write());
   });
   CHECK(std::string(error.what()).find("a/c/0: it was replaced since its index was read") !=
         std::string::npos);
-  CHECK(version_of(read_cells(open_zarr(memory, "a"), first, count), first) == version);
+  CHECK(version_of(read_cells(open_zarr(memory, "a"), window_begin, window_cells), window_begin) == version);
 }
 
 TEST_CASE("what a writer has written is read by its array without asking for the index again") {
@@ -198,12 +200,13 @@ TEST_CASE("what a writer has written is read by its array without asking for the
       CAPTURE(is_in_place);
       write_version(array, 0, 5);
       const std::uint32_t one = 1;
-      write_zarr(array, {{first, 1, 1}}, {std::as_bytes(std::span(&one, 1)).data(), {4}},
+      write_zarr(array, {{window_begin, 1, 1}}, {std::as_bytes(std::span(&one, 1)).data(), {4}},
                  is_in_place ? in_place() : copy_on_write());
       store->take();
       std::vector<std::uint32_t> wanted = version_cells(5);
-      wanted[first] = 1;
-      CHECK(std::ranges::equal(read_cells(array, first, count), std::span(wanted).subspan(first, count)));
+      wanted[window_begin] = 1;
+      CHECK(std::ranges::equal(read_cells(array, window_begin, window_cells),
+                               std::span(wanted).subspan(window_begin, window_cells)));
       const StoreCount asked = store->take();
       CHECK(asked.get_end == 0);
       CHECK(asked.get_ranges == 1);
@@ -299,7 +302,7 @@ TEST_CASE("a shard behind http that is replaced between its index and its chunks
     });
     server.forget();
     const auto array = open_zarr(std::make_shared<const HttpStore>(server.url("/")), "a");
-    CHECK(version_of(read_cells(array, first, count), first) == std::uint16_t{2});
+    CHECK(version_of(read_cells(array, window_begin, window_cells), window_begin) == std::uint16_t{2});
     CHECK(server.count() == 5);  // metadata; index, chunks; index, chunks
   }
 }

@@ -15,7 +15,7 @@
 namespace weir::codec_parts {
 namespace {
 
-constexpr std::uint64_t largest_long = std::numeric_limits<std::uint32_t>::max();
+constexpr std::uint64_t longest_side = std::numeric_limits<std::uint32_t>::max();
 
 int close_nothing(thandle_t) {
   return 0;
@@ -57,7 +57,7 @@ PieceImage image_of(CodecId codec, const PieceFormat& format, std::uint64_t byte
 
 // TIFF 6.0 section 2. Values longer than an entry can hold lie behind the directory.
 std::vector<std::byte> directory_file(const PieceImage& image, std::vector<RawTag> more) {
-  assert(image.width <= largest_long && image.rows <= largest_long);
+  assert(image.width <= longest_side && image.rows <= longest_side);
   std::vector<RawTag> tags = std::move(more);
   tags.push_back(tag_of(TIFFTAG_IMAGEWIDTH, image.width));
   tags.push_back(tag_of(TIFFTAG_IMAGELENGTH, image.rows));

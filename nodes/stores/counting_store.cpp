@@ -79,6 +79,10 @@ std::unique_ptr<ObjectWriter> CountingStore::writer(std::string_view key) const 
   add(&StoreCount::writer);
   return std::make_unique<Writer>(*this, store_->writer(key));
 }
+std::unique_ptr<ObjectWriter> CountingStore::replacer(std::string_view key, const ObjectVersion& old) const {
+  add(&StoreCount::writer);
+  return std::make_unique<Writer>(*this, store_->replacer(key, old));
+}
 void CountingStore::put_range(std::string_view key, std::uint64_t offset,
                               std::span<const std::byte> bytes) const {
   add(&StoreCount::put_range);

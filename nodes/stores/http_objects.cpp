@@ -36,8 +36,9 @@ std::uint64_t HttpObjects::standing_bytes() const {
 ObjectVersion HttpObjects::version(const std::string& etag, const std::string& last_modified,
                                    std::uint64_t size) {
   const std::hash<std::string> hash;
-  return {{etag.empty() ? 0 : hash(etag), etag.empty() && !last_modified.empty() ? hash(last_modified) : 0,
-           size}};
+  return {
+      {etag.empty() ? 0 : hash(etag), etag.empty() && !last_modified.empty() ? hash(last_modified) : 0, size},
+      etag.starts_with("W/") ? "" : etag};
 }
 
 void HttpObjects::fail(std::string_view key, std::string_view reason) const {

@@ -116,6 +116,9 @@ void LatencyStore::put(std::string_view key, std::span<const std::byte> bytes) c
 std::unique_ptr<ObjectWriter> LatencyStore::writer(std::string_view key) const {
   return std::make_unique<Writer>(*this, store_->writer(key));
 }
+std::unique_ptr<ObjectWriter> LatencyStore::replacer(std::string_view key, const ObjectVersion& old) const {
+  return std::make_unique<Writer>(*this, store_->replacer(key, old));
+}
 void LatencyStore::put_range(std::string_view key, std::uint64_t offset,
                              std::span<const std::byte> bytes) const {
   wait(bytes.size());

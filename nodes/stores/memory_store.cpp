@@ -25,8 +25,12 @@ std::uint64_t taken_by(const std::string& key, const std::vector<std::byte>& byt
 
 class MemoryStore::Writer : public ObjectWriter {
  public:
-  Writer(const MemoryStore& store, std::string key)
-      : store_(store), key_(std::move(key)), old_(store.find(key_).bytes) {}
+  Writer(const MemoryStore& store, std::string key, const std::optional<ObjectVersion>& replaced)
+      : store_(store), key_(std::move(key)), replaced_(replaced) {
+    const Object old = store.find(key_);
+    if (replaced_ && version_of(old) != *replaced_) throw store_.outdated(key_);
+    old_ = old.bytes;
+  }
 
   void append(std::span<const std::byte> bytes) override {
     bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
@@ -43,12 +47,13 @@ class MemoryStore::Writer : public ObjectWriter {
       throw store_.failure("change", key_, fmt::format("only {} bytes were appended", bytes_.size()));
     copy_bytes(bytes, std::span(bytes_).subspan(offset));
   }
-  ObjectVersion commit() override { return store_.replace(key_, std::move(bytes_)); }
+  ObjectVersion commit() override { return store_.replace(key_, std::move(bytes_), replaced_); }
 
  private:
   const MemoryStore& store_;
   const std::string key_;
-  const std::shared_ptr<const Bytes> old_;
+  const std::optional<ObjectVersion> replaced_;
+  std::shared_ptr<const Bytes> old_;
   Bytes bytes_;
 };
 
@@ -73,7 +78,13 @@ class MemoryStore::Lock : public ObjectLock {
 };
 
 StoreAbilities MemoryStore::abilities() const {
-  return {.write = true, .patch = true, .put_range = true, .list = true, .copy = true, .lock = true};
+  return {.write = true,
+          .patch = true,
+          .put_range = true,
+          .list = true,
+          .copy = true,
+          .lock = true,
+          .compare = true};
 }
 
 MemoryStore::Object MemoryStore::find(std::string_view key) const {
@@ -123,9 +134,18 @@ bool MemoryStore::get_ranges(std::string_view key, std::span<const ObjectRange> 
   return true;
 }
 
-ObjectVersion MemoryStore::replace(std::string_view key, Bytes bytes) const {
+ObjectVersion MemoryStore::version_of(const Object& object) {
+  return object.bytes ? ObjectVersion{{object.version}} : ObjectVersion{};
+}
+
+ObjectVersion MemoryStore::replace(std::string_view key, Bytes bytes,
+                                   const std::optional<ObjectVersion>& old) const {
   auto object = std::make_shared<Bytes>(std::move(bytes));
   const std::unique_lock guard(mutex_);
+  if (old) {
+    const auto found = objects_.find(key);
+    if (version_of(found == objects_.end() ? Object{} : found->second) != *old) throw outdated(key);
+  }
   const auto place = objects_.try_emplace(std::string(key)).first;
   if (place->second.bytes) bytes_ -= taken_by(place->first, *place->second.bytes);
   bytes_ += taken_by(place->first, *object);
@@ -139,7 +159,11 @@ void MemoryStore::put(std::string_view key, std::span<const std::byte> bytes) co
 }
 
 std::unique_ptr<ObjectWriter> MemoryStore::writer(std::string_view key) const {
-  return std::make_unique<Writer>(*this, std::string(key));
+  return std::make_unique<Writer>(*this, std::string(key), std::nullopt);
+}
+
+std::unique_ptr<ObjectWriter> MemoryStore::replacer(std::string_view key, const ObjectVersion& old) const {
+  return std::make_unique<Writer>(*this, std::string(key), old);
 }
 
 void MemoryStore::put_range(std::string_view key, std::uint64_t offset,

@@ -31,6 +31,7 @@ class MemoryStore : public Store {
                   ObjectVersion* version = nullptr) const override;
   void put(std::string_view key, std::span<const std::byte> bytes) const override;
   std::unique_ptr<ObjectWriter> writer(std::string_view key) const override;
+  std::unique_ptr<ObjectWriter> replacer(std::string_view key, const ObjectVersion& old) const override;
   void put_range(std::string_view key, std::uint64_t offset, std::span<const std::byte> bytes) const override;
   ObjectVersion sync(std::string_view key) const override;
   void erase(std::string_view key) const override;
@@ -50,8 +51,11 @@ class MemoryStore : public Store {
     std::uint64_t version = 0;
   };
 
+  static ObjectVersion version_of(const Object& object);
   Object find(std::string_view key) const;
-  ObjectVersion replace(std::string_view key, Bytes bytes) const;
+  /// Where `old` is given, only that version of it, or none where it is not known.
+  ObjectVersion replace(std::string_view key, Bytes bytes,
+                        const std::optional<ObjectVersion>& old = {}) const;
 
   const std::string name_;
   mutable std::shared_mutex mutex_;

@@ -11,6 +11,7 @@
 #include "nodes/stores/aws_profile.hpp"
 #include "nodes/stores/http_ranges.hpp"
 #include "nodes/stores/s3_listing.hpp"
+#include "nodes/stores/s3_reply.hpp"
 #include "nodes/stores/url.hpp"
 
 #if defined(WEIR_WITH_CURL) && defined(WEIR_WITH_OPENSSL) && defined(WEIR_WITH_PUGIXML)
@@ -22,7 +23,6 @@ namespace {
 
 // Of the protocol.
 constexpr std::uint64_t smallest_part = 5 << 20, largest_put = std::uint64_t{5} << 30;
-constexpr std::size_t most_parts = 10'000;
 // Of an answer in XML. A page of 1000 keys of 100 bytes has 450 KB; one that has more than this is asked for in two.
 constexpr std::size_t answer_bytes = 640 << 10;
 constexpr std::size_t keys_of_page = 1000;
@@ -44,26 +44,6 @@ std::string_view name_of(HttpMethod method) {
     default:
       return "GET";
   }
-}
-
-/// What the server says of an error, "NoSuchBucket: The specified bucket does not exist", or nothing.
-std::string error_text(const std::string& xml) {
-  pugi::xml_document document;
-  if (!document.load_buffer(xml.data(), xml.size())) return "";
-  const pugi::xml_node error = document.child("Error");
-  const std::string code = error.child_value("Code"), message = error.child_value("Message");
-  return message.empty() ? code : code + ": " + message;
-}
-
-std::string reason_of(const HttpReply& reply) {
-  std::string reason = fmt::format("the server answers with status {}", reply.status);
-  if (const std::string text = error_text(reply.text); !text.empty()) reason += ", " + text;
-  return reason;
-}
-
-/// Of an object that was written; not known where the server gives it no entity tag.
-ObjectVersion version(const std::string& etag, std::uint64_t size) {
-  return etag.empty() ? ObjectVersion{} : HttpObjects::version(etag, "", size);
 }
 
 }  // namespace
@@ -119,7 +99,7 @@ S3Store::S3Store(const std::string& url, const S3Options& options) : name_(url),
   HttpObjects::Ways ways;
   ways.request = [this](std::string_view key) { return request(HttpMethod::get, object_name(key), {}); };
   ways.is_absent = [this](const HttpReply& reply, std::string& reason) {
-    reason = reason_of(reply);
+    reason = s3_reason(reply);
     if (reply.status == 403) return options_.denied_is_absent;
     return reply.status == 404 && reply.text.find("NoSuchBucket") == std::string::npos;
   };
@@ -152,7 +132,7 @@ void S3Store::find_keys() {
 
 std::uint64_t S3Store::writer_bytes() const {
   // The parts' names, too: an entity tag of up to 100 bytes for each.
-  return options_.part_bytes + most_parts * 150;
+  return options_.part_bytes + most_s3_parts * 150;
 }
 
 std::string S3Store::object_name(std::string_view key) const {
@@ -182,17 +162,23 @@ HttpRequest S3Store::request(HttpMethod method, std::string_view object, const S
   return made;
 }
 
-/// Throws unless the answer is a good one, or says that there is no such thing (404).
-HttpReply S3Store::send(std::string_view action, std::string_view key, HttpRequest request,
-                        const std::stop_token& stop) const {
+/// One request and its answer, or why there is none.
+HttpReply S3Store::ask(HttpRequest request, const std::stop_token& stop) const {
   std::vector<HttpRequest> requests;
   requests.push_back(std::move(request));
   HttpReply reply = std::move(objects_->client().get(std::move(requests), stop).front());
   objects_->traffic().add(reply.traffic);
   if (reply.was_cancelled) throw Error::cancelled();
+  return reply;
+}
+
+/// Throws unless the answer is a good one, or says that there is no such thing (404).
+HttpReply S3Store::send(std::string_view action, std::string_view key, HttpRequest request,
+                        const std::stop_token& stop) const {
+  HttpReply reply = ask(std::move(request), stop);
   if (!reply.failure.empty()) throw failure(action, key, reply.failure);
   const bool is_good = reply.status >= 200 && reply.status < 300;
-  if (!is_good && reply.status != 404) throw failure(action, key, reason_of(reply));
+  if (!is_good && reply.status != 404) throw failure(action, key, s3_reason(reply));
   return reply;
 }
 
@@ -223,151 +209,48 @@ void S3Store::put(std::string_view key, std::span<const std::byte> bytes) const 
   }
 }
 
-ObjectVersion S3Store::put_object(std::string_view key, std::span<const std::byte> bytes) const {
-  const HttpReply reply = send("write", key, request(HttpMethod::put, object_name(key), {}, bytes));
-  if (reply.status == 404) throw failure("write", key, reason_of(reply));
-  return version(reply.etag, bytes.size());
+ObjectVersion S3Store::put_object(std::string_view key, std::span<const std::byte> bytes,
+                                  const std::string& condition) const {
+  const HttpReply reply = send_last(key, request(HttpMethod::put, object_name(key), {}, bytes), condition);
+  return s3_version(reply.etag, bytes.size());
+}
+
+/// What makes an object appear; `condition`: a header, or empty. Throws unless the answer is a good one.
+HttpReply S3Store::send_last(std::string_view key, HttpRequest request, const std::string& condition) const {
+  if (!condition.empty()) request.headers.push_back(condition);
+  HttpReply reply = ask(std::move(request));
+  if (!reply.failure.empty()) throw failure("write", key, reply.failure);
+  if (!condition.empty() && is_unmet(reply)) throw outdated(key);
+  if (reply.status < 200 || reply.status >= 300) throw failure("write", key, s3_reason(reply));
+  return reply;
+}
+
+/// With an object of its own beside the key, which no condition lets appear: where it does, the server does not look at conditions.
+void S3Store::find_conditions(std::string_view key) const {
+  const std::lock_guard guard(conditions_mutex_);
+  if (!keeps_conditions_) {
+    const std::string beside = fmt::format("{}.condition", key);
+    HttpRequest impossible = request(HttpMethod::put, object_name(beside), {});
+    impossible.headers.push_back("If-Match: \"weir\"");
+    const HttpReply reply = ask(std::move(impossible));
+    if (!reply.failure.empty()) throw failure("write", beside, reply.failure);
+    const bool was_written = reply.status >= 200 && reply.status < 300;
+    if (was_written) erase(beside);
+    if (!was_written && !is_unmet(reply) && reply.status != 501)
+      throw failure("write", beside, s3_reason(reply));
+    keeps_conditions_ = is_unmet(reply);
+  }
+  if (!*keeps_conditions_)
+    throw Error::usage(
+        "replace", fmt::format("{} in {}", key, name()),
+        "the server does not look at the conditions of a write (If-Match), so another writer's "
+        "update could be lost without a word");
 }
 
 void S3Store::erase(std::string_view key) const {
   const HttpReply reply = send("erase", key, request(HttpMethod::erase, object_name(key), {}));
   if (reply.status == 404 && reply.text.find("NoSuchBucket") != std::string::npos)
-    throw failure("erase", key, reason_of(reply));
-}
-
-class S3Store::Writer : public ObjectWriter {
- public:
-  Writer(const S3Store& store, std::string_view key)
-      : store_(store), key_(key), object_(store.object_name(key)) {}
-  ~Writer() override {
-    if (upload_.empty()) return;
-    try {  // parts that stay would be paid for
-      store_.send("write", key_, store_.request(HttpMethod::erase, object_, {{"uploadId", upload_}}));
-    } catch (...) {
-    }
-  }
-
-  void append(std::span<const std::byte> bytes) override {
-    while (!bytes.empty()) {
-      if (part_.empty()) part_.reserve(store_.options_.part_bytes);
-      const std::size_t some =
-          std::min<std::uint64_t>(bytes.size(), store_.options_.part_bytes - part_.size());
-      // The last part is kept until commit: what fits in one is no upload of parts.
-      if (some == 0) {
-        send_part();
-        continue;
-      }
-      part_.insert(part_.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(some));
-      bytes = bytes.subspan(some);
-      size_ += some;
-    }
-  }
-
-  void copy(std::uint64_t offset, std::uint64_t bytes) override {
-    if (!old_size_) look_at_old();
-    if (offset > *old_size_ || bytes > *old_size_ - offset)
-      throw store_.failure("copy from", key_, fmt::format("it ends at byte {}", *old_size_));
-    while (bytes > 0) {
-      if (part_.size() == store_.options_.part_bytes) send_part();
-      part_.reserve(store_.options_.part_bytes);
-      const std::size_t begin = part_.size();
-      const std::size_t some = std::min<std::uint64_t>(bytes, store_.options_.part_bytes - begin);
-      part_.resize(begin + some);
-      HttpRequest request = store_.request(HttpMethod::get, object_, {});
-      request.headers.push_back("If-Match: " + old_tag_);
-      request.first = offset;
-      request.out = std::span(part_).subspan(begin);
-      const HttpReply reply = store_.send("copy from", key_, std::move(request));
-      if (reply.status != 206 || reply.bytes != some || reply.etag != old_tag_)
-        throw store_.failure("copy from", key_, "it was changed meanwhile");
-      offset += some;
-      size_ += some;
-      bytes -= some;
-    }
-  }
-
-  std::uint64_t size() const override { return size_; }
-  void patch(std::uint64_t, std::span<const std::byte>) override {
-    throw store_.unable("change", key_, &StoreAbilities::patch);
-  }
-
-  ObjectVersion commit() override {
-    if (upload_.empty()) return store_.put_object(key_, part_);
-    if (!part_.empty()) send_part();
-    std::string xml = "<CompleteMultipartUpload>";
-    for (std::size_t i = 0; i < tags_.size(); ++i)
-      xml += fmt::format("<Part><PartNumber>{}</PartNumber><ETag>{}</ETag></Part>", i + 1, tags_[i]);
-    xml += "</CompleteMultipartUpload>";
-    const HttpReply reply = send(HttpMethod::post, {{"uploadId", upload_}}, std::as_bytes(std::span(xml)));
-    // Amazon begins the answer before it knows how it ends: an error can have status 200.
-    pugi::xml_document document;
-    pugi::xml_node done;
-    if (document.load_buffer(reply.text.data(), reply.text.size()))
-      done = document.child("CompleteMultipartUploadResult");
-    if (!done) throw store_.failure("write", key_, reason_of(reply));
-    upload_.clear();
-    return version(done.child_value("ETag"), size_);
-  }
-
- private:
-  HttpReply send(HttpMethod method, const S3Query& query, std::span<const std::byte> body) const {
-    HttpReply reply = store_.send("write", key_, store_.request(method, object_, query, body));
-    if (reply.status == 404) throw store_.failure("write", key_, reason_of(reply));
-    return reply;
-  }
-
-  void send_part() {
-    if (tags_.size() == most_parts)
-      throw store_.failure(
-          "write", key_,
-          fmt::format("it has more than {} parts of {} bytes", most_parts, store_.options_.part_bytes));
-    if (upload_.empty()) {
-      const HttpReply reply = send(HttpMethod::post, {{"uploads", ""}}, {});
-      pugi::xml_document document;
-      if (document.load_buffer(reply.text.data(), reply.text.size()))
-        upload_ = document.child("InitiateMultipartUploadResult").child_value("UploadId");
-      if (upload_.empty()) throw store_.failure("write", key_, "the server gives no number for an upload");
-    }
-    const HttpReply reply = send(
-        HttpMethod::put, {{"partNumber", std::to_string(tags_.size() + 1)}, {"uploadId", upload_}}, part_);
-    if (reply.etag.empty() || reply.etag.find_first_of("<&") != std::string::npos)
-      throw store_.failure("write", key_, "the server gives no entity tag for a part");
-    tags_.push_back(reply.etag);
-    part_.clear();
-  }
-
-  void look_at_old() {
-    std::byte first{};
-    HttpRequest request = store_.request(HttpMethod::get, object_, {});
-    request.out = std::span(&first, 1);
-    std::vector<HttpRequest> requests;
-    requests.push_back(std::move(request));
-    const HttpReply reply = std::move(store_.objects_->client().get(std::move(requests)).front());
-    store_.objects_->traffic().add(reply.traffic);
-    const bool is_empty = reply.failure.empty() && reply.status == 416;
-    const bool is_there =
-        reply.failure.empty() && reply.status == 206 && reply.range->size && !reply.etag.empty();
-    if (!is_empty && !is_there)
-      throw store_.failure("copy from", key_,
-                           !reply.failure.empty() ? reply.failure
-                           : reply.status == 404  ? "there is no such object"
-                                                  : reason_of(reply));
-    old_size_ = is_empty ? 0 : *reply.range->size;
-    old_tag_ = reply.etag;
-  }
-
-  const S3Store& store_;
-  const std::string key_, object_;
-  std::string upload_;             ///< its number; empty: there is none
-  std::vector<std::byte> part_;    ///< not sent yet
-  std::vector<std::string> tags_;  ///< of the parts that were
-  std::uint64_t size_ = 0;
-  std::optional<std::uint64_t> old_size_;
-  std::string old_tag_;
-};
-
-std::unique_ptr<ObjectWriter> S3Store::writer(std::string_view key) const {
-  return std::make_unique<Writer>(*this, key);
+    throw failure("erase", key, s3_reason(reply));
 }
 
 void S3Store::list_objects(const ListRequest& wanted, const std::function<bool(const StoredObject&)>& each,
@@ -420,13 +303,9 @@ void S3Store::list_objects(const ListRequest& wanted, const std::function<bool(c
 /// Throws unless it is a listing, or one that is too long.
 HttpReply S3Store::send_listing(std::string_view prefix, HttpRequest request,
                                 const std::stop_token& stop) const {
-  std::vector<HttpRequest> requests;
-  requests.push_back(std::move(request));
-  HttpReply reply = std::move(objects_->client().get(std::move(requests), stop).front());
-  objects_->traffic().add(reply.traffic);
-  if (reply.was_cancelled) throw Error::cancelled();
+  HttpReply reply = ask(std::move(request), stop);
   if (!reply.is_too_long && !reply.failure.empty()) throw failure("list", prefix, reply.failure);
-  if (reply.status != 200) throw failure("list", prefix, reason_of(reply));
+  if (reply.status != 200) throw failure("list", prefix, s3_reason(reply));
   return reply;
 }
 
@@ -471,9 +350,6 @@ bool S3Store::get_ranges(std::string_view, std::span<const ObjectRange>, const s
   return false;
 }
 void S3Store::put(std::string_view, std::span<const std::byte>) const {}
-std::unique_ptr<ObjectWriter> S3Store::writer(std::string_view) const {
-  return nullptr;
-}
 void S3Store::erase(std::string_view) const {}
 void S3Store::list_objects(const ListRequest&, const std::function<bool(const StoredObject&)>&,
                            const std::stop_token&) const {}

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "nodes/stores/http_objects.hpp"
@@ -14,7 +15,8 @@ namespace weir {
 /// Objects of a bucket, at Amazon or any server that speaks its protocol, Google's included. 404 is absence, unless it is the bucket that is missing.
 /// A writer collects parts of S3Options::part_bytes and sends each when it is full (multipart upload); what fits in one part is a
 /// single put. What a writer copies passes through this process, and is of the version that was there at its first copy: an Error
-/// where that has been replaced. There are no locks.
+/// where that has been replaced. There are no locks; a replacer's last request is conditional (If-Match, If-None-Match), which the
+/// server is asked about once: one that ignores it would let two writers overwrite each other.
 class S3Store : public Store {
  public:
   /// "s3://bucket", "s3://bucket/prefix"; with gs:// Google's, anonymous where no keys are given. Sends nothing. A usage Error for what is no such URL, where keys are missing, or where this
@@ -23,7 +25,9 @@ class S3Store : public Store {
   ~S3Store() override;
 
   const std::string& name() const override { return name_; }
-  StoreAbilities abilities() const override { return {.write = true, .list = true, .copy = true}; }
+  StoreAbilities abilities() const override {
+    return {.write = true, .list = true, .copy = true, .compare = true};
+  }
   std::optional<std::uint64_t> size(std::string_view key, const std::stop_token& stop = {}) const override;
   std::optional<std::uint64_t> get(std::string_view key, std::span<std::byte> out,
                                    const std::stop_token& stop = {},
@@ -35,6 +39,7 @@ class S3Store : public Store {
                   ObjectVersion* version = nullptr) const override;
   void put(std::string_view key, std::span<const std::byte> bytes) const override;
   std::unique_ptr<ObjectWriter> writer(std::string_view key) const override;
+  std::unique_ptr<ObjectWriter> replacer(std::string_view key, const ObjectVersion& old) const override;
   void erase(std::string_view key) const override;
   /// Holds a page of at most 1000 keys at a time.
   void list_objects(const ListRequest& request, const std::function<bool(const StoredObject&)>& each,
@@ -51,10 +56,14 @@ class S3Store : public Store {
  private:
   class Writer;
 
-  ObjectVersion put_object(std::string_view key, std::span<const std::byte> bytes) const;
+  ObjectVersion put_object(std::string_view key, std::span<const std::byte> bytes,
+                           const std::string& condition = "") const;
+  HttpReply send_last(std::string_view key, HttpRequest request, const std::string& condition) const;
+  void find_conditions(std::string_view key) const;
   std::string object_name(std::string_view key) const;
   HttpRequest request(HttpMethod method, std::string_view object, const S3Query& query,
                       std::span<const std::byte> body = {}) const;
+  HttpReply ask(HttpRequest request, const std::stop_token& stop = {}) const;
   HttpReply send(std::string_view action, std::string_view key, HttpRequest request,
                  const std::stop_token& stop = {}) const;
   HttpReply send_listing(std::string_view prefix, HttpRequest request, const std::stop_token& stop) const;
@@ -66,6 +75,9 @@ class S3Store : public Store {
   S3Options options_;
   S3Keys keys_;
   std::unique_ptr<HttpObjects> objects_;
+  mutable std::mutex conditions_mutex_;
+  mutable std::optional<bool>
+      keeps_conditions_;              ///< found out: the server does what a conditional write asks for
   mutable std::mutex listing_mutex_;  ///< one answer's XML is held as a tree at a time
 };
 

@@ -24,6 +24,7 @@ constexpr std::array all_abilities{
     Ability{&StoreAbilities::list, "its keys cannot be listed"},
     Ability{&StoreAbilities::copy, "parts of an object cannot be taken over into its successor"},
     Ability{&StoreAbilities::lock, "its objects cannot be kept from other processes"},
+    Ability{&StoreAbilities::compare, "its objects cannot be replaced on a condition"},
 };
 
 /// Of a key; empty where nothing is.
@@ -50,11 +51,19 @@ Error Store::unable(std::string_view action, std::string_view key, bool StoreAbi
   return Error::usage(action, fmt::format("{} in {}", key, name()), found->missing);
 }
 
+Error Store::outdated(std::string_view key) const {
+  return Error("replace", fmt::format("{} in {}", key, name()), "it was replaced meanwhile",
+               ErrorKind::outdated);
+}
+
 void Store::put(std::string_view key, std::span<const std::byte>) const {
   throw unable("write", key, &StoreAbilities::write);
 }
 std::unique_ptr<ObjectWriter> Store::writer(std::string_view key) const {
   throw unable("write", key, &StoreAbilities::write);
+}
+std::unique_ptr<ObjectWriter> Store::replacer(std::string_view key, const ObjectVersion&) const {
+  throw unable("replace", key, &StoreAbilities::compare);
 }
 void Store::put_range(std::string_view key, std::uint64_t, std::span<const std::byte>) const {
   throw unable("change", key, &StoreAbilities::put_range);

@@ -28,7 +28,8 @@ struct StoreAbilities {
   bool copy =
       false;  ///< a writer can take over ranges of the object that it replaces (ObjectWriter::copy) without
               ///< their bytes passing through this process where the store can
-  bool lock = false;  ///< an object can be kept from other processes
+  bool lock = false;     ///< an object can be kept from other processes
+  bool compare = false;  ///< an object can be replaced on condition that it is what it was (replacer)
 };
 
 /// Bytes of an object, and the caller's memory that they go to.
@@ -42,6 +43,8 @@ struct ObjectRange {
 /// is changed in place twice within a tick it tells nothing.
 struct ObjectVersion {
   std::array<std::uint64_t, 3> words{};
+  std::string tag =
+      {};  ///< what a server calls it where conditions go by that (a strong entity tag), quotation marks included
   bool is_known() const { return *this != ObjectVersion{}; }  ///< else the store does not tell
   bool operator==(const ObjectVersion&) const = default;
 };
@@ -131,6 +134,11 @@ class Store {
   /// Whole or not at all, durable when it returns. `bytes` is the caller's and is neither kept nor changed.
   virtual void put(std::string_view key, std::span<const std::byte> bytes) const;
   virtual std::unique_ptr<ObjectWriter> writer(std::string_view key) const;
+  /// A writer whose object takes the place of this version alone, or, where it is not known, of none: its copy and commit throw an
+  /// Error of kind `outdated` where there is another by then. For updates in a store that has no locks: of two that began with the
+  /// same version one commits, and the other knows. Needs StoreAbilities::compare; a usage Error where the store turns out
+  /// not to keep such conditions.
+  virtual std::unique_ptr<ObjectWriter> replacer(std::string_view key, const ObjectVersion& old) const;
   /// Changes bytes in place, or grows the object (by zeros where there is a gap): an Error where there is none; neither whole-or-absent nor durable before sync(key).
   virtual void put_range(std::string_view key, std::uint64_t offset, std::span<const std::byte> bytes) const;
   virtual ObjectVersion sync(std::string_view key) const;  ///< the version that it has then
@@ -169,6 +177,7 @@ class Store {
  protected:
   Error failure(std::string_view action, std::string_view key, std::string_view reason) const;
   Error unable(std::string_view action, std::string_view key, bool StoreAbilities::*ability) const;
+  Error outdated(std::string_view key) const;  ///< of a replacer
 };
 
 bool is_key(std::string_view text);

@@ -18,7 +18,7 @@ static_assert(std::endian::native == std::endian::little, "TIFF output is little
 namespace weir {
 namespace {
 
-constexpr std::uint64_t largest_long = std::numeric_limits<std::uint32_t>::max();
+constexpr std::uint64_t largest_classic = std::numeric_limits<std::uint32_t>::max();
 
 std::uint64_t value_bytes(TiffType type) {
   return tiff_type_bytes(static_cast<std::uint16_t>(type));
@@ -46,7 +46,7 @@ void put(std::vector<std::byte>& out, std::uint64_t at, T value) {
 
 // Offsets and counts are 4 bytes in a classic file, 8 in a BigTIFF.
 void put_word(std::vector<std::byte>& out, std::uint64_t at, std::uint64_t value, bool big) {
-  assert(big || value <= largest_long);
+  assert(big || value <= largest_classic);
   if (big)
     put(out, at, value);
   else
@@ -69,7 +69,7 @@ TiffType narrow(TiffType type) {
 }
 
 bool fits_32_bits(TiffType type, std::uint64_t value) {
-  if (type != TiffType::slong64) return value <= largest_long;
+  if (type != TiffType::slong64) return value <= largest_classic;
   const auto whole = static_cast<std::int64_t>(value);
   return whole >= std::numeric_limits<std::int32_t>::min() &&
          whole <= std::numeric_limits<std::int32_t>::max();
@@ -114,7 +114,7 @@ void TiffDirectoryBuilder::add(RawTag tag) {
     tag.bytes.push_back(std::byte{0});
     ++tag.count;
   }
-  if (!big_ && tag.count > largest_long) throw bad_tag(tag.id, "a classic TIFF cannot count its values");
+  if (!big_ && tag.count > largest_classic) throw bad_tag(tag.id, "a classic TIFF cannot count its values");
   Field& field = insert(tag.id);
   field.type = type;
   field.count = tag.count;

@@ -38,6 +38,7 @@ void CompactShard::operator()(const WriteRequest& request, const Context& contex
   if (can_patch(store)) replay_journal(store, array_->path(), claim->key, context.stop());
   claim->index = array_->indexes().renew(store, claim->key, context.stop());
   if (!claim->index->is_there()) return;
+  if (!store.abilities().lock && store.abilities().compare) claim->replaces = claim->index->version;
   std::uint64_t used = 0;
   for (const ShardEntry& entry : claim->index->entries) used += entry.is_empty() ? 0 : entry.bytes;
   if (used > 0) used += layout.index()->encoded_bytes();
@@ -56,6 +57,8 @@ void CompactShard::operator()(const WriteRequest& request, const Context& contex
     }
     store_(kept);
   }
+  if (claim->is_lost)
+    return;  // replaced meanwhile: by one without unused room, as nobody writes in place there
   done_->rewritten += 1;
   done_->saved += bytes - used;
 }

@@ -108,12 +108,14 @@ bool WriteRuns::overwrites(const ZarrIndex& object) const {
 std::shared_ptr<ObjectClaim> ClaimRun::claim(const ZarrIndex& object, const std::stop_token& stop) const {
   auto claim = std::make_shared<ObjectClaim>();
   claim->key = array_->key(object);
-  if (with_locks_) claim->lock = array_->store().lock(claim->key, stop);
+  if (ownership_ == ObjectOwnership::locked) claim->lock = array_->store().lock(claim->key, stop);
   if (!array_->layout()->index()) return claim;
   const Store& store = array_->store();
   if (can_patch(store) && replay_journal(store, array_->path(), claim->key, stop))
     array_->indexes().forget(claim->key);
-  if (!runs_->overwrites(object)) claim->index = array_->indexes().renew(store, claim->key, stop);
+  if (runs_->overwrites(object)) return claim;
+  claim->index = array_->indexes().renew(store, claim->key, stop);
+  if (ownership_ == ObjectOwnership::compared) claim->replaces = claim->index->version;
   return claim;
 }
 
@@ -139,6 +141,10 @@ ExistingRun FetchExisting::operator()(ClaimedRun&& run, const Context& context) 
   ExistingRun existing{std::move(run), {}, {}};
   const std::vector<ZarrIndex>& chunks = existing.claimed.chunks;
   existing.pieces.resize(chunks.size());
+  if (layout.index() && existing.claimed.claims.front()->is_lost) {
+    existing.pieces.assign(chunks.size(), {ChunkFate::empty, false, 0, 0});
+    return existing;
+  }
   const std::uint64_t most = layout.codec().max_encoded_bytes();
   std::vector<std::size_t> wanted;  // chunks whose old elements are needed
   std::uint64_t bytes = 0;
@@ -168,25 +174,52 @@ ExistingRun FetchExisting::operator()(ClaimedRun&& run, const Context& context) 
   }
   if (wanted.empty()) return existing;
   existing.data = context.buffer(bytes);
+  if (layout.index())
+    get_inner_chunks(existing, wanted, context);
+  else
+    get_chunks(existing, wanted, context);
+  return existing;
+}
+
+void FetchExisting::get_inner_chunks(ExistingRun& existing, const std::vector<std::size_t>& wanted,
+                                     const Context& context) const {
+  const ZarrLayout& layout = *array_->layout();
   const Store& store = array_->store();
-  if (layout.index()) {
-    const ObjectClaim& claim = *existing.claimed.claims.front();
-    std::vector<ObjectRange> ranges;
-    for (const std::size_t i : wanted) {
-      const ExistingRun::Piece& piece = existing.pieces[i];
-      ranges.push_back({claim.index->entries[layout.number_in_object(chunks[i])].offset,
-                        existing.data.span().subspan(piece.offset, piece.bytes)});
-    }
-    ObjectVersion version;
-    if (!store.get_ranges(claim.key, ranges, context.stop(), &version) || version != claim.index->version)
-      throw Error("update", fmt::format("{}: {}", store.name(), claim.key),
-                  "it was replaced since its index was read, by one who holds no lock of it");
-    return existing;
+  ObjectClaim& claim = *existing.claimed.claims.front();
+  std::vector<ObjectRange> ranges;
+  for (const std::size_t i : wanted) {
+    const ExistingRun::Piece& piece = existing.pieces[i];
+    ranges.push_back({claim.index->entries[layout.number_in_object(existing.claimed.chunks[i])].offset,
+                      existing.data.span().subspan(piece.offset, piece.bytes)});
   }
+  ObjectVersion version;
+  std::string reason;
+  try {
+    if (store.get_ranges(claim.key, ranges, context.stop(), &version) && version == claim.index->version)
+      return;
+    reason = "it was replaced since its index was read, by one who holds no lock of it";
+  } catch (const Error& error) {  // also: what is there now is shorter
+    if (!claim.replaces || error.kind() != ErrorKind::failed) throw;
+    ObjectVersion now;
+    std::byte one{};
+    if (store.get(claim.key, {&one, 1}, context.stop(), &now) && now == claim.index->version) throw;
+  }
+  if (!claim.replaces) throw Error("update", fmt::format("{}: {}", store.name(), claim.key), reason);
+  claim.is_lost = true;
+  existing.pieces.assign(existing.pieces.size(), {ChunkFate::empty, false, 0, 0});
+}
+
+void FetchExisting::get_chunks(ExistingRun& existing, const std::vector<std::size_t>& wanted,
+                               const Context& context) const {
+  const std::uint64_t most = array_->layout()->codec().max_encoded_bytes();
+  const Store& store = array_->store();
   std::uint64_t at = 0;
   for (const std::size_t i : wanted) {
-    const std::string& key = existing.claimed.claims[i]->key;
-    const auto size = store.get(key, existing.data.span().subspan(at, most), context.stop());
+    ObjectClaim& claim = *existing.claimed.claims[i];
+    const std::string& key = claim.key;
+    ObjectVersion version;
+    const auto size = store.get(key, existing.data.span().subspan(at, most), context.stop(), &version);
+    if (ownership_ == ObjectOwnership::compared) claim.replaces = version;
     if (!size) continue;
     if (*size > most)
       throw Error(
@@ -195,7 +228,6 @@ ExistingRun FetchExisting::operator()(ClaimedRun&& run, const Context& context) 
     existing.pieces[i] = {ChunkFate::made, true, at, *size};
     at += *size;
   }
-  return existing;
 }
 
 // merge --------------------------------------------------------------------------------------------------------------
@@ -245,10 +277,14 @@ EncodedRun EncodeRun::operator()(MergedRun&& run, Local& local, const Context& c
   const ChunkCodec& codec = layout.codec();
   EncodedRun encoded{std::move(run.claimed), std::move(run.pieces), {}};
   std::uint64_t room = 0;
-  for (ExistingRun::Piece& piece : encoded.pieces) {
+  for (std::size_t i = 0; i < encoded.pieces.size(); ++i) {
+    ExistingRun::Piece& piece = encoded.pieces[i];
     if (piece.fate != ChunkFate::made) continue;
     const auto raw = run.raw.span().subspan(piece.offset, piece.bytes);
-    if (!stores_empty_chunks_ && is_all_fill(codec.layout(), raw, layout.fill()))
+    // An object that replaces one version alone is not erased: that knows no conditions.
+    const bool stays = stores_empty_chunks_ || (!layout.index() && encoded.claimed.claims[i]->replaces &&
+                                                encoded.claimed.claims[i]->replaces->is_known());
+    if (!stays && is_all_fill(codec.layout(), raw, layout.fill()))
       piece.fate = ChunkFate::empty;
     else
       room += codec.max_encoded_bytes();
@@ -276,25 +312,59 @@ EncodedRun EncodeRun::operator()(MergedRun&& run, Local& local, const Context& c
 void StoreChunks::operator()(const EncodedRun& run) const {
   for (std::size_t i = 0; i < run.pieces.size(); ++i) {
     const ExistingRun::Piece& piece = run.pieces[i];
-    const std::string& key = run.claimed.claims[i]->key;
-    if (piece.fate == ChunkFate::empty)
-      array_->store().erase(key);
-    else
-      array_->store().put(key, run.data.span().subspan(piece.offset, piece.bytes));
+    const ObjectClaim& claim = *run.claimed.claims[i];
+    const auto bytes = run.data.span().subspan(piece.offset, piece.bytes);
+    if (claim.replaces && piece.fate == ChunkFate::empty)
+      continue;  // there was none, and there is none to make
+    if (claim.replaces) {
+      try {
+        const std::unique_ptr<ObjectWriter> writer = array_->store().replacer(claim.key, *claim.replaces);
+        writer->append(bytes);
+        writer->commit();
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::outdated) throw;
+        lost_->add(run.claimed.chunks[i]);
+      }
+    } else if (piece.fate == ChunkFate::empty) {
+      array_->store().erase(claim.key);
+    } else {
+      array_->store().put(claim.key, bytes);
+    }
   }
 }
 
 void StoreShards::operator()(const EncodedRun& run) {
   if (runs_->stream_of(run.claimed.run) != stream_) return;
-  const ZarrLayout& layout = *array_->layout();
-  const ObjectClaim& claim = *run.claimed.claims.front();
-  const bool index_is_first = !layout.index()->is_at_end();
-  if (runs_->is_first_of_object(run.claimed.run)) {
-    entries_.assign(layout.chunk_count(), {});
-    writer_ = array_->store().writer(claim.key);
-    has_chunks_ = false;
-    if (index_is_first) writer_->append(std::vector<std::byte>(layout.index()->encoded_bytes()));
+  const std::uint64_t number = run.claimed.run;
+  ObjectClaim& claim = *run.claimed.claims.front();
+  if (!claim.is_lost) {
+    try {
+      if (runs_->is_first_of_object(number)) begin(claim);
+      add(run);
+      if (runs_->is_last_of_object(number) && !claim.is_lost) finish(claim);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::outdated) throw;
+      claim.is_lost = true;
+    }
   }
+  if (!claim.is_lost) return;
+  writer_.reset();
+  if (!runs_->is_last_of_object(number)) return;
+  array_->indexes().forget(claim.key);
+  if (lost_) lost_->add(array_->layout()->object_of(run.claimed.chunks.front()));
+}
+
+void StoreShards::begin(const ObjectClaim& claim) {
+  const ZarrLayout& layout = *array_->layout();
+  const Store& store = array_->store();
+  entries_.assign(layout.chunk_count(), {});
+  has_chunks_ = false;
+  writer_ = claim.replaces ? store.replacer(claim.key, *claim.replaces) : store.writer(claim.key);
+  if (!layout.index()->is_at_end()) writer_->append(std::vector<std::byte>(layout.index()->encoded_bytes()));
+}
+
+void StoreShards::add(const EncodedRun& run) {
+  const ZarrLayout& layout = *array_->layout();
   // Neighbours in the old object, and in the data, go in one call.
   for (std::size_t i = 0; i < run.pieces.size();) {
     const ExistingRun::Piece& first = run.pieces[i];
@@ -316,7 +386,6 @@ void StoreShards::operator()(const EncodedRun& run) {
     else
       writer_->append(run.data.span().subspan(first.offset, bytes));
   }
-  if (runs_->is_last_of_object(run.claimed.run)) finish(claim);
 }
 
 void StoreShards::finish(const ObjectClaim& claim) {
@@ -324,9 +393,10 @@ void StoreShards::finish(const ObjectClaim& claim) {
   ShardIndex index;
   {
     const ForgetIndex forget(array_->indexes(), claim.key);
-    if (!has_chunks_) {
+    const bool has_none = claim.replaces && !claim.replaces->is_known();  // and stays so
+    if (!has_chunks_ && (!claim.replaces || has_none)) {
       writer_.reset();
-      array_->store().erase(claim.key);
+      if (!has_none) array_->store().erase(claim.key);
       return;
     }
     const std::vector<std::byte> encoded = layout.index()->encode(entries_);

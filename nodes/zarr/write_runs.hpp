@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "framework/context.hpp"
@@ -85,6 +87,28 @@ struct ObjectClaim {
   std::string key;
   std::unique_ptr<ObjectLock> lock;         ///< none where the store has no locks
   std::shared_ptr<const ShardIndex> index;  ///< of what is there; none: nothing of it is needed
+  /// Without locks: the version that it is made from, not known where there was no object; it replaces that one alone
+  /// (Store::replacer). None: whatever is there.
+  std::optional<ObjectVersion> replaces;
+  std::atomic<bool> is_lost = false;  ///< another writer was faster: what is made is of no use
+};
+
+/// The objects of a write whose updates were lost to other writers (ObjectClaim::is_lost): to be made again from what is there
+/// now. Needed where claims have ObjectClaim::replaces. Thread-safe.
+class LostUpdates {
+ public:
+  void add(ZarrIndex object) {
+    const std::lock_guard guard(mutex_);
+    objects_.push_back(std::move(object));
+  }
+  std::vector<ZarrIndex> take() {
+    const std::lock_guard guard(mutex_);
+    return std::exchange(objects_, {});
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<ZarrIndex> objects_;
 };
 
 /// Its objects are kept from others.
@@ -123,7 +147,7 @@ inline std::string item_name(const ExistingRun& run) {
 /// Plain bytes that an item takes for each of its chunks.
 inline std::uint64_t write_item_bytes(const ZarrLayout& layout) {
   return sizeof(ExistingRun::Piece) + sizeof(ZarrIndex) + layout.rank() * sizeof(std::uint64_t) +
-         (layout.index() ? 0 : sizeof(std::shared_ptr<ObjectClaim>) + sizeof(ObjectClaim) + 64);
+         (layout.index() ? 0 : sizeof(std::shared_ptr<ObjectClaim>) + sizeof(ObjectClaim) + 128);
 }
 
 /// With the elements of those that are made, packed in the stored layout.
@@ -159,14 +183,22 @@ struct ZarrOrigin {
   std::vector<std::ptrdiff_t> strides;
 };
 
+/// How a writer of an object treats others of it.
+enum class ObjectOwnership : std::uint8_t {
+  none,     ///< the last one wins
+  locked,   ///< others wait (Store::lock)
+  compared  ///< what changes in part replaces the version that it was made from, or is lost (Store::replacer)
+};
+
 /// Keeps the objects of a run from other writers, in the order of the runs; on the I/O lane, ordered. All writers claim in
 /// the same order (row-major), so none waits for one that waits for it. A dead writer's update in place is done first.
 class ClaimRun {
  public:
-  ClaimRun(std::shared_ptr<const ZarrArray> array, std::shared_ptr<const WriteRuns> runs, bool with_locks)
+  ClaimRun(std::shared_ptr<const ZarrArray> array, std::shared_ptr<const WriteRuns> runs,
+           ObjectOwnership ownership)
       : array_(std::move(array)),
         runs_(std::move(runs)),
-        with_locks_(with_locks),
+        ownership_(ownership),
         current_(runs_->shards_at_once()) {}
   ClaimedRun operator()(const WriteRequest& request, const Context& context);
 
@@ -175,7 +207,7 @@ class ClaimRun {
 
   std::shared_ptr<const ZarrArray> array_;
   std::shared_ptr<const WriteRuns> runs_;
-  bool with_locks_;
+  ObjectOwnership ownership_;
   std::vector<std::shared_ptr<ObjectClaim>> current_;  // of the shards whose runs come
 };
 
@@ -183,16 +215,22 @@ class ClaimRun {
 /// they are.
 class FetchExisting {
  public:
-  FetchExisting(std::shared_ptr<const ZarrArray> array, std::shared_ptr<const WriteRuns> runs)
-      : array_(std::move(array)), runs_(std::move(runs)) {}
+  FetchExisting(std::shared_ptr<const ZarrArray> array, std::shared_ptr<const WriteRuns> runs,
+                ObjectOwnership ownership)
+      : array_(std::move(array)), runs_(std::move(runs)), ownership_(ownership) {}
   ExistingRun operator()(ClaimedRun&& run, const Context& context) const;
   static std::uint64_t run_bytes(const ZarrLayout& layout, std::uint64_t chunks) {
     return BufferPool::charge(chunks * layout.codec().max_encoded_bytes());
   }
 
  private:
+  void get_inner_chunks(ExistingRun& run, const std::vector<std::size_t>& wanted,
+                        const Context& context) const;
+  void get_chunks(ExistingRun& run, const std::vector<std::size_t>& wanted, const Context& context) const;
+
   std::shared_ptr<const ZarrArray> array_;
   std::shared_ptr<const WriteRuns> runs_;
+  ObjectOwnership ownership_;
 };
 
 /// Decodes what was there, and puts the caller's elements over it. Elements of a chunk outside of the array are fill.
@@ -231,20 +269,23 @@ class EncodeRun {
 /// Stores chunks that are objects; in any order, on the I/O lane.
 class StoreChunks {
  public:
-  explicit StoreChunks(std::shared_ptr<const ZarrArray> array) : array_(std::move(array)) {}
+  explicit StoreChunks(std::shared_ptr<const ZarrArray> array, std::shared_ptr<LostUpdates> lost = nullptr)
+      : array_(std::move(array)), lost_(std::move(lost)) {}
   void operator()(const EncodedRun& run) const;
 
  private:
   std::shared_ptr<const ZarrArray> array_;
+  std::shared_ptr<LostUpdates> lost_;
 };
 
-/// Stores shards, chunk after chunk in their order, the index last; an ordered sink. A shard that has no chunk any more is erased.
+/// Stores shards, chunk after chunk in their order, the index last; an ordered sink. A shard that has no chunk any more is erased; where it
+/// replaces one version alone, it is stored with an index of no chunks, as erasing knows no conditions.
 /// Of shards that go side by side each is one sink's; all of these sinks take all runs.
 class StoreShards {
  public:
   StoreShards(std::shared_ptr<const ZarrArray> array, std::shared_ptr<const WriteRuns> runs,
-              std::uint64_t stream = 0)
-      : array_(std::move(array)), runs_(std::move(runs)), stream_(stream) {}
+              std::uint64_t stream = 0, std::shared_ptr<LostUpdates> lost = nullptr)
+      : array_(std::move(array)), runs_(std::move(runs)), stream_(stream), lost_(std::move(lost)) {}
   void operator()(const EncodedRun& run);
   /// The index of the shard that is being written.
   static std::uint64_t standing_bytes(const ZarrLayout& layout) {
@@ -252,11 +293,14 @@ class StoreShards {
   }
 
  private:
+  void begin(const ObjectClaim& claim);
+  void add(const EncodedRun& run);
   void finish(const ObjectClaim& claim);
 
   std::shared_ptr<const ZarrArray> array_;
   std::shared_ptr<const WriteRuns> runs_;
   std::uint64_t stream_;
+  std::shared_ptr<LostUpdates> lost_;
   std::unique_ptr<ObjectWriter> writer_;
   std::vector<ShardEntry> entries_;
   bool has_chunks_ = false;

@@ -110,6 +110,7 @@ int run_command(int argc, char** argv) {
     tell_error(error);
     switch (error.kind()) {
       case weir::ErrorKind::failed:
+      case weir::ErrorKind::outdated:
         return failed;
       case weir::ErrorKind::usage:
         return wrong_usage;
