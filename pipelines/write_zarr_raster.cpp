@@ -168,7 +168,7 @@ void ZarrRasterWrite::pass_chunks(const std::shared_ptr<const ZarrSource>& sourc
   // The level is that of the source's chunks.
   ZarrStorage storage = options;
   storage.level = chunk_codecs(array->metadata(), *array->layout()).back().level;
-  NewZarr target{tiles.output, tiles.path, tiles.metadata, tiles.encoding.layout};
+  NewZarr target{tiles.output, tiles.path, tiles.metadata, tiles.encoding.layout, tiles.dataset};
   if (options.compressor != "none")
     target.metadata = raster_array(source->info(), tiles.encoding.tiles, storage);
   ChunkPassOptions passing;

@@ -74,6 +74,36 @@ TEST_CASE("attributes of bands go where other bands are chosen, those of the pla
   CHECK(written({"--window", "1,1,8,8"}) == std::pair(true, false));
 }
 
+TEST_CASE(
+    "a dataset of weir convert is the one of the graph that it prints, and becomes the GeoTIFF that it was") {
+  const TemporaryFolder folder;
+  const std::vector<std::string> options{"--dataset", "dem", "--format", "2", "--tile", "64"};
+  std::vector<std::string> command{"convert", data("olinda_dem_utm25s.tif"), folder / "a.zarr"};
+  command.insert(command.end(), options.begin(), options.end());
+  REQUIRE(weir(command).code == 0);
+  for (const char* document : {".zgroup", "dem/.zarray", "x/.zattrs", "y/0", "spatial_ref/.zattrs"})
+    CHECK(std::filesystem::exists(folder / ("a.zarr/" + std::string(document))));
+  command[2] = folder / "b.zarr";
+  command.push_back("--print-graph");
+  const Ended printed = weir(command);
+  CHECK(contains(printed.out, "dataset: dem"));
+  std::ofstream(folder / "b.yaml") << printed.out;
+  const Ended run = weir({"run", folder / "b.yaml"});
+  REQUIRE_MESSAGE(run.code == 0, run.err);
+  for (const char* object : {"dem/.zattrs", "dem/0.0", "x/0", "x/.zattrs", "spatial_ref/.zattrs"})
+    CHECK(text_of(folder / ("a.zarr/" + std::string(object))) ==
+          text_of(folder / ("b.zarr/" + std::string(object))));
+  REQUIRE(weir({"convert", data("olinda_dem_utm25s.tif"), folder / "direct.tif"}).code == 0);
+  REQUIRE(weir({"convert", folder / "a.zarr", folder / "back.tif"}).code == 0);
+  CHECK(text_of(folder / "back.tif") == text_of(folder / "direct.tif"));
+
+  const Ended again = weir({"convert", data("olinda_dem_utm25s.tif"), folder / "a.zarr", "--dataset", "dem"});
+  CHECK(again.code == 2);
+  const Ended tiff = weir({"convert", data("olinda_dem_utm25s.tif"), folder / "c.tif", "--dataset", "dem"});
+  CHECK(tiff.code == 2);
+  CHECK_MESSAGE(contains(tiff.err, "--dataset"), tiff.err);
+}
+
 TEST_CASE("weir convert says which coordinates are no place") {
   const TemporaryFolder folder;
   REQUIRE(weir({"convert", data("minisblack-1c-8b.tiff"), folder / "g.zarr/t"}).code == 0);

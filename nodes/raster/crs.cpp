@@ -41,6 +41,10 @@ GeoKeys crs_keys(const std::string& crs) {
   return proj_crs_keys(crs);
 }
 
+CrsText crs_text(std::uint16_t epsg) {
+  return proj_crs_text(epsg);
+}
+
 GeoKeys vertical_crs_keys(const std::string& crs) {
   if (!has_proj())
     if (const auto code = code_after("EPSG:", crs)) {

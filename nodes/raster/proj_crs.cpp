@@ -417,6 +417,27 @@ GeoKeys proj_vertical_crs_keys(const std::string& crs) {
   return Translation(crs).vertical_crs();
 }
 
+CrsText proj_crs_text(std::uint16_t epsg) {
+  CrsText text;
+  const ProjContext context(proj_context_create());
+  if (!context) return text;
+  proj_log_level(context.get(), PJ_LOG_NONE);
+  proj_context_set_enable_network(context.get(), 0);
+  const Object crs(proj_create_from_database(context.get(), "EPSG", std::to_string(epsg).c_str(),
+                                             PJ_CATEGORY_CRS, 0, nullptr));
+  if (!crs) return text;
+  const auto said = [](const char* words) { return std::string(words == nullptr ? "" : words); };
+  const char* const one_line[] = {"MULTILINE=NO", nullptr};
+  text.wkt2 = said(proj_as_wkt(context.get(), crs.get(), PJ_WKT2_2019, one_line));
+  text.wkt1 = said(proj_as_wkt(context.get(), crs.get(), PJ_WKT1_GDAL, one_line));
+  const Object system(proj_crs_get_coordinate_system(context.get(), crs.get()));
+  const char* unit = nullptr;
+  if (system && proj_cs_get_axis_info(context.get(), system.get(), 0, nullptr, nullptr, nullptr, nullptr,
+                                      &unit, nullptr, nullptr) != 0)
+    text.unit = said(unit);
+  return text;
+}
+
 #else
 
 bool has_proj() {
@@ -427,6 +448,9 @@ GeoKeys proj_crs_keys(const std::string& crs) {
 }
 GeoKeys proj_vertical_crs_keys(const std::string& crs) {
   refuse(crs, "this build has no PROJ, which knows such names: say EPSG:CODE");
+}
+CrsText proj_crs_text(std::uint16_t) {
+  return {};
 }
 
 #endif

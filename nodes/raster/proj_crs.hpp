@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
+#include "nodes/raster/crs.hpp"
 #include "nodes/raster/geo_keys.hpp"
 
 namespace weir {
@@ -12,5 +14,6 @@ bool has_proj();
 /// As in crs.hpp, by PROJ; a usage Error that says so in a build without it.
 GeoKeys proj_crs_keys(const std::string& crs);
 GeoKeys proj_vertical_crs_keys(const std::string& crs);
+CrsText proj_crs_text(std::uint16_t epsg);  ///< as in crs.hpp
 
 }  // namespace weir

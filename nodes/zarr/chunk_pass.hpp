@@ -10,6 +10,7 @@
 
 #include "framework/graph.hpp"
 #include "nodes/zarr/chunk_runs.hpp"
+#include "nodes/zarr/raster_dataset.hpp"
 #include "nodes/zarr/stored_chunks.hpp"
 #include "nodes/zarr/write_runs.hpp"
 #include "nodes/zarr/zarr_array.hpp"
@@ -28,6 +29,7 @@ struct NewZarr {
   std::string path;
   ZarrArrayMetadata metadata;
   std::shared_ptr<const ZarrLayout> layout;
+  std::shared_ptr<const RasterDataset> dataset = nullptr;  ///< what lies beside it, if anything
 
   std::string key(const ZarrIndex& object) const;  ///< in the output's store, from open() on
 };

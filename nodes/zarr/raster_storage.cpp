@@ -151,18 +151,27 @@ ZarrArrayMetadata raster_array(const RasterInfo& info, const TileLayout& tiles, 
                           : bands_first     ? RasterAxes{1, 2, 0}
                                             : RasterAxes{0, 1, 2};
   if (raster_axes(array, "auto", "the array") != axes) name_axes(usual_axes);
+  if (storage.dataset) array.attributes = with_dataset(array.attributes);
   return array;
+}
+
+std::shared_ptr<const RasterDataset> dataset_of(const RasterInfo& info, const ZarrStorage& storage,
+                                                const ZarrArrayMetadata& array) {
+  if (!storage.dataset) return nullptr;
+  return std::make_shared<const RasterDataset>(
+      raster_dataset(*storage.dataset, stored_info(info, storage), array));
 }
 
 ZarrTiles zarr_tiles(const RasterInfo& info, const TileLayout& tiles, const ZarrStorage& storage,
                      std::shared_ptr<ZarrOutput> output, const std::string& path) {
   ZarrTiles made;
   made.output = std::move(output);
-  made.path = path;
+  made.path = path.empty() ? storage.dataset.value_or("") : path;
   made.open = [output = made.output] { output->open(); };
   made.stored = std::make_shared<std::atomic<std::uint64_t>>(0);
   made.metadata = raster_array(info, tiles, storage);
   check(made.metadata, made.output->name());
+  made.dataset = dataset_of(info, storage, made.metadata);
   made.encoding.layout = std::make_shared<const ZarrLayout>(made.metadata, made.output->name());
   made.encoding.tiles = tiles;
   made.encoding.samples_per_tile = tiles.planes > 1 ? 1 : info.samples;
@@ -171,8 +180,9 @@ ZarrTiles zarr_tiles(const RasterInfo& info, const TileLayout& tiles, const Zarr
   // Pixels stay what they are, but where another value was asked for.
   made.encoding.fill.replace_nan = made.encoding.fill.replace_nan && storage.nodata.has_value();
   made.encoding.stores_empty_chunks = storage.stores_empty_chunks || made.metadata.fill.empty();
-  made.commit = [output = made.output, path, metadata = made.metadata] {
+  made.commit = [output = made.output, path = made.path, metadata = made.metadata, dataset = made.dataset] {
     put_array(*output, path, metadata);
+    if (dataset) put_dataset(*output, *dataset, metadata.format);
     output->commit();
   };
   return made;

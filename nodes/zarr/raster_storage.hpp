@@ -28,6 +28,8 @@ struct ZarrStorage {
   /// Added to the source's, or in place of what says the same; see with_items.
   std::vector<MetadataItem> metadata = {};
   GeoreferencingEdit georeferencing = {};  ///< in place of the source's
+  /// The array lies under this name in a group, with coordinates beside it: raster_dataset.hpp.
+  std::optional<std::string> dataset = std::nullopt;
   /// Chunks that hold nothing but fill (the nodata value, else 0) are stored as well.
   bool stores_empty_chunks = false;
 };
@@ -44,6 +46,9 @@ ZarrArrayMetadata raster_array(const RasterInfo& info, const TileLayout& tiles, 
 ZarrTiles zarr_tiles(const RasterInfo& info, const TileLayout& tiles, const ZarrStorage& storage,
                      std::shared_ptr<ZarrOutput> output, const std::string& path = "");
 
+/// Of storage.dataset; nothing without.
+std::shared_ptr<const RasterDataset> dataset_of(const RasterInfo& info, const ZarrStorage& storage,
+                                                const ZarrArrayMetadata& array);
 /// Puts the metadata of an array below the output's node.
 void put_array(const ZarrOutput& output, const std::string& path, const ZarrArrayMetadata& metadata);
 

@@ -13,6 +13,7 @@
 #include "nodes/raster/encoded_tiles.hpp"
 #include "nodes/raster/stream_plan.hpp"
 #include "nodes/zarr/encode_tiles.hpp"
+#include "nodes/zarr/raster_dataset.hpp"
 #include "nodes/zarr/zarr_output.hpp"
 
 namespace weir {
@@ -22,6 +23,7 @@ struct ZarrTiles {
   std::shared_ptr<ZarrOutput> output;
   std::string path;  ///< of the array below the output's node; "": it is the node
   ZarrArrayMetadata metadata;
+  std::shared_ptr<const RasterDataset> dataset = nullptr;  ///< what lies beside it, if anything
   ChunkEncoding encoding;
   std::shared_ptr<std::atomic<std::uint64_t>> stored;  ///< bytes of objects, so far
   /// Called before the first object and behind the last one: open and commit the output. Of the levels of a pyramid, those of one.

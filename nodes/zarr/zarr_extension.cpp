@@ -28,9 +28,8 @@ ZarrExtension zarr_extension(const JsonPlace& place) {
 }
 
 JsonValue extension_json(std::string_view name, JsonValue::Object configuration) {
-  JsonValue::Object object{{"name", std::string(name)}};
-  if (!configuration.empty()) object.emplace_back("configuration", std::move(configuration));
-  return object;
+  if (configuration.empty()) return JsonValue::Object{{"name", std::string(name)}};
+  return JsonValue::Object{{"name", std::string(name)}, {"configuration", std::move(configuration)}};
 }
 
 }  // namespace weir

@@ -23,6 +23,8 @@ ZarrLevels::ZarrLevels(std::string node, std::shared_ptr<ZarrOutput> output, con
 void ZarrLevels::describe(const TilesEdge& tiles) {
   if (tiles.tiles.planes > 1)
     throw Error::usage("write", "a pyramid", "it has all samples of a pixel in a chunk: interleave them");
+  if (storage_.dataset)
+    throw Error::usage("write", "a pyramid", "it is a group of its own kind, and no dataset of one array");
   const RasterInfo full = stored_info(tiles.info, storage_);
   pyramid_.make(full, tiles.tiles, overviews_);
   std::vector<ZarrLevel> said;

@@ -34,6 +34,7 @@ class WriteInstance : public NodeInstance {
     };
     storage_.metadata = parse_metadata_lines(text("metadata"), text("bands"));
     storage_.georeferencing = georeferencing_edit(parameters);
+    if (parameters.has("dataset")) storage_.dataset = parameters.text("dataset");
     storage_.stores_empty_chunks = parameters.flag("store_empty");
     const bool has_pyramid = parameters.text("overviews") != "none";
     if (!has_pyramid && parameters.text("resampling") != "auto")
@@ -192,6 +193,10 @@ NodeType write_zarr_node_type() {
        .least = 0,
        .most = 22},
       {.name = "nodata", .help = "nodata value to store, a number or nan; NaN becomes it"},
+      {.name = "dataset",
+       .help =
+           "the array's name, where the path is to be a group with coordinates beside the array, as xarray "
+           "opens it"},
       {.name = "store_empty",
        .type = ParameterType::flag,
        .help = "store chunks that hold nothing but nodata (or 0), too",

@@ -16,11 +16,15 @@ void ZarrFlags::add_to(CLI::App& app) {
       ->option_text("N")
       ->check(CLI::IsMember({2, 3}));
   app.add_option("--shard", shard, "Zarr: shards of N or HEIGHTxWIDTH pixels")->option_text("N");
+  app.add_option("--dataset", dataset,
+                 "Zarr: OUT is a group of the array NAME and its coordinates, as xarray opens it")
+      ->option_text("NAME");
 }
 
 void ZarrFlags::require_none() const {
-  for (const auto& [option, is_given] :
-       {std::pair("--format", format.has_value()), {"--shard", !shard.empty()}})
+  for (const auto& [option, is_given] : {std::pair("--format", format.has_value()),
+                                         {"--shard", !shard.empty()},
+                                         {"--dataset", !dataset.empty()}})
     if (is_given) throw Error::usage("use", option, "it is for Zarr: say --to zarr");
 }
 
@@ -41,6 +45,7 @@ WriteZarrRasterOptions write_options(const ZarrConversion& conversion) {
     write.shard_height = shard.height;
     write.shard_width = shard.width;
   }
+  if (!conversion.flags.dataset.empty()) write.dataset = conversion.flags.dataset;
   write.interleaved = conversion.interleaved;
   write.pyramid = conversion.pyramid;
   if (conversion.compress != "auto") write.compressor = conversion.compress;

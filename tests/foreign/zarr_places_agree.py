@@ -1,7 +1,8 @@
 """Rasters that GDAL's Zarr driver wrote (v2: its v3, up to 3.10, has no codec that makes bytes, which the specification asks for, and nobody
 else reads it), and datasets in the layout of xarray and rioxarray
 (v2 and v3, with and without consolidated metadata, by PyPI's zarr), lie in Weir where GDAL sees the GeoTIFF that they were made
-from: transform, CRS, nodata. `weir info` says the same as the GeoTIFF that `weir convert` makes."""
+from: transform, CRS, nodata. `weir info` says the same as the GeoTIFF that `weir convert` makes. Datasets that Weir writes lie where GDAL (v2),
+xarray and rioxarray see the GeoTIFF."""
 
 import json
 import shutil
@@ -117,6 +118,46 @@ for source, folder in zip(sys.argv[2::2], sys.argv[3::2]):
 # version, consolidated, the GeoTransform alone
 WAYS = {"v2 consolidated": (2, 1, 0), "v3": (3, 0, 0), "v3 consolidated": (3, 1, 0), "v2 GeoTransform": (2, 0, 1), "v3 GeoTransform": (3, 0, 1)}
 
+# What xarray and rioxarray make of datasets.
+SEEN = """
+import json, sys, warnings, rioxarray, xarray
+warnings.simplefilter("ignore")
+for path in sys.argv[1:]:
+    data = xarray.open_zarr(path, consolidated=False)
+    dem = data["dem"]
+    print(json.dumps({"coordinates": sorted(data.coords), "said": list(dem.rio.transform())[:6], "made": list(dem.rio.transform(recalc=True))[:6],
+                      "crs": dem.rio.crs.to_wkt() if dem.rio.crs else None, "nodata": float(dem.rio.encoded_nodata), "x": dem.x.attrs, "y": dem.y.attrs}))
+"""
+
+
+# Which axis of the CRS is x: GeoTIFF and Zarr say it in other ways, and a transform has x first in both.
+AXES_ASIDE = ["IGNORE_DATA_AXIS_TO_SRS_AXIS_MAPPING=YES"]
+
+
+def as_gdal_sees(name, source, dataset):
+    """A CRS without a code is not in what GDAL reads."""
+    problems = [problem for problem in same_place(source, f'ZARR:"{dataset}":/dem') if problem != "another CRS"]
+    crs, read = gdal.Open(str(source)).GetSpatialRef(), gdal.Open(f'ZARR:"{dataset}":/dem').GetSpatialRef()
+    if name != "no code" and (read is None or not crs.IsSame(read, AXES_ASIDE)):
+        problems.append(f"another CRS: {read}")
+    return problems
+
+
+def as_xarray_sees(name, source, seen):
+    """`made`: of the coordinates alone, whose steps are differences of large numbers."""
+    data = gdal.Open(str(source))
+    left, a, b, top, c, d = data.GetGeoTransform()
+    problems = [f"{way}: {seen[way]}" for way in ("said", "made")
+                for one, other in zip(seen[way], (a, b, left, c, d, top)) if abs(one - other) > TOLERANCE * abs(a)]
+    if seen["coordinates"] != ["spatial_ref", "x", "y"] or seen["nodata"] != -9999 or seen["x"]["axis"] != "X" or seen["y"]["axis"] != "Y":
+        problems.append(str(seen))
+    if name == "no code":
+        return problems
+    crs = osr.SpatialReference()
+    crs.ImportFromWkt(seen["crs"] or "LOCAL_CS[\"none\"]")
+    return problems if crs.IsSame(data.GetSpatialRef(), AXES_ASIDE) else problems + [f"another CRS: {seen['crs']}"]
+
+
 shutil.rmtree(checks.SCRATCH / "places", ignore_errors=True)
 sources = {}
 for number, (name, (srs, transform)) in enumerate(PLACES.items()):
@@ -126,6 +167,11 @@ for number, (name, (srs, transform)) in enumerate(PLACES.items()):
         sources[name] = made(srs, transform, folder / "placed.tif")
         gdal.Translate(str(folder / "gdal.zarr"), str(sources[name]), format="Zarr")
         compare(f"{name}: GDAL's v2", sources[name], folder / "gdal.zarr")
+        for version in (2, 3):
+            dataset = folder / f"{name} {version}.zarr"
+            checks.weir("convert", sources[name], dataset, "--format", version, "--dataset", "dem", "--quiet")
+            compare(f"{name}: our dataset, v{version}", sources[name], dataset)
+        checks.check(f"{name}: GDAL sees our dataset where it lies", as_gdal_sees(name, sources[name], folder / f"{name} 2.zarr"))
     except Exception as error:
         checks.not_ok(name, error)
 if not checks.VENV_PYTHON:
@@ -137,6 +183,10 @@ try:
     for name, source in sources.items():
         for way in WAYS:
             compare(f"{name}: xarray's layout, {way}", source, source.parent / f"{way}.zarr")
+    datasets = [(name, source, source.parent / f"{name} {version}.zarr") for name, source in sources.items() for version in (2, 3)]
+    seen = checks.run(checks.VENV_PYTHON, "-c", SEEN, *[dataset for _, _, dataset in datasets])[0]
+    for (name, source, dataset), line in zip(datasets, seen.splitlines(), strict=True):
+        checks.check(f"{name}: xarray and rioxarray see {dataset.name} where it lies", as_xarray_sees(name, source, json.loads(line)))
 except Exception as error:
     checks.not_ok("xarray's layout", error)
 checks.finish()
