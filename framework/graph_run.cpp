@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <functional>
+#include <utility>
 
 #include "framework/bytes.hpp"
 #include "framework/engine.hpp"
@@ -69,6 +70,8 @@ GraphRun::GraphRun(const GraphFile& file, const Registry& registry, const GraphR
       infos[i] = instances[i]->describe(inputs);
       if (node.type->output && infos[i] == nullptr)
         throw Error::usage("use", "node type " + node.type->name, "it says nothing of what it puts out");
+      for (const std::string& note : std::exchange(setup_.notes, {}))
+        notes_.push_back(fmt::format("{}: {}", file.nodes[i].name.text, note));
     });
   }
   problems.throw_if_any(object);

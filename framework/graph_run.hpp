@@ -31,6 +31,8 @@ class GraphRun {
                                 ///< graph's own explanation
   std::string dot() const { return graph_.dot(); }
   const Graph& graph() const { return graph_; }
+  /// What of its inputs could not be used, and is no reason to fail: "dem: ...", a line each.
+  const std::vector<std::string>& notes() const { return notes_; }
   const Plan& plan() const { return plan_; }
   /// Once. Throws the first Error, with node and item.
   RunReport run(const RunOptions& options = {});
@@ -41,6 +43,7 @@ class GraphRun {
     std::unique_ptr<NodeInstance> instance;
   };
   GraphSetup setup_;
+  std::vector<std::string> notes_;
   std::vector<Made> nodes_;  ///< producers before consumers
   Graph graph_;              ///< after the instances, which its bodies may look at
   Plan plan_;

@@ -65,6 +65,9 @@ class GraphSetup {
   /// become more by that many, and one compute thread is no reason to do one thing after the other.
   unsigned requests_at_once = 0;
 
+  /// What of an input could not be used, a line each, by the nodes that are made and described.
+  std::vector<std::string> notes;
+
   /// Bodies that a compute node can have inside at once, for slot bytes that are planned by hand.
   unsigned slots(const std::string& flow_node) const {
     if (limits.engine == Engine::serial) return 1;

@@ -20,6 +20,8 @@ namespace {
 
 /// Shards that are being written at once, at most; each keeps an index, and what its writer holds.
 constexpr std::uint64_t most_shards_at_once = 4;
+/// While another writer's request is under way a store may refuse without a new version being there; so often, it does not mean that.
+constexpr unsigned most_refusals_of_one_version = 8;
 constexpr std::chrono::milliseconds shortest_pause{5}, longest_pause{2000};
 
 /// Of the tries so far; scattered, so that those that met do not meet again.
@@ -164,10 +166,10 @@ std::string ZarrWrite::explain() const {
 
 RunReport ZarrWrite::run(const RunOptions& run) {
   RunReport report = graph_->run(run);
-  if (const std::vector<ZarrIndex> lost = lost_->take(); !lost.empty()) {
+  if (const std::vector<LostUpdates::Lost> lost = lost_->take(); !lost.empty()) {
     const auto begun = std::chrono::steady_clock::now();
     std::uint64_t again = 0;
-    for (const ZarrIndex& object : lost) again += write_again(object, run);
+    for (const LostUpdates::Lost& each : lost) again += write_again(each, run);
     report.counts["objects written again"] = again;
     report.wall_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   }
@@ -177,13 +179,13 @@ RunReport ZarrWrite::run(const RunOptions& run) {
 }
 
 /// Until it is there; how often.
-std::uint64_t ZarrWrite::write_again(const ZarrIndex& object, const RunOptions& run) {
+std::uint64_t ZarrWrite::write_again(const LostUpdates::Lost& lost, const RunOptions& run) {
   const ZarrLayout& layout = *array_->layout();
   ZarrSelection part;
   ZarrOrigin origin = origin_;
   for (std::size_t axis = 0; axis < layout.rank(); ++axis) {
     const AxisWalk walk(runs_->selection()[axis], layout.object_shape()[axis]);
-    const AxisRun elements = walk.elements(object[axis]);
+    const AxisRun elements = walk.elements(lost.object[axis]);
     part.push_back({walk.at(elements.first), elements.count, runs_->selection()[axis].step});
     origin.data += static_cast<std::ptrdiff_t>(elements.first) * origin.strides[axis];
   }
@@ -192,6 +194,9 @@ std::uint64_t ZarrWrite::write_again(const ZarrIndex& object, const RunOptions& 
   std::erase_if(options.concurrency, [](const auto& node) { return node.first.starts_with("store "); });
   RunOptions again{.stop = run.stop};
   std::mt19937 random(std::random_device{}());
+  const std::string name = fmt::format("{}: {}", array_->store().name(), array_->key(lost.object));
+  ObjectVersion refused = lost.replaced;
+  unsigned of_one_version = 1;
   for (unsigned tries = 1; tries <= options.tries; ++tries) {
     std::mutex mutex;
     std::unique_lock lock(mutex);
@@ -200,9 +205,16 @@ std::uint64_t ZarrWrite::write_again(const ZarrIndex& object, const RunOptions& 
     if (run.stop.stop_requested()) throw Error::cancelled();
     ZarrWrite write(array_, part, origin, options);
     write.graph_->run(again);
-    if (write.lost_->take().empty()) return tries;
+    const std::vector<LostUpdates::Lost> again_lost = write.lost_->take();
+    if (again_lost.empty()) return tries;
+    of_one_version = again_lost.front().replaced == refused ? of_one_version + 1 : 1;
+    refused = again_lost.front().replaced;
+    if (of_one_version == most_refusals_of_one_version)
+      throw Error("update", name,
+                  fmt::format("the store has refused to replace it {} times, and nobody else has replaced it",
+                              of_one_version));
   }
-  throw Error("update", fmt::format("{}: {}", array_->store().name(), array_->key(object)),
+  throw Error("update", name,
               fmt::format("other writers have replaced it {} times meanwhile", options.tries + 1));
 }
 

@@ -45,7 +45,7 @@ class ZarrWrite {
   RunReport run(const RunOptions& run = {});
 
  private:
-  std::uint64_t write_again(const ZarrIndex& object, const RunOptions& run);
+  std::uint64_t write_again(const LostUpdates::Lost& lost, const RunOptions& run);
 
   std::shared_ptr<const ZarrArray> array_;
   ZarrOrigin origin_;

@@ -104,7 +104,7 @@ TEST_CASE(
   CHECK_MESSAGE(contains(tiff.err, "--dataset"), tiff.err);
 }
 
-TEST_CASE("weir convert says which coordinates are no place") {
+TEST_CASE("weir convert and weir run say which coordinates are no place") {
   const TemporaryFolder folder;
   REQUIRE(weir({"convert", data("minisblack-1c-8b.tiff"), folder / "g.zarr/t"}).code == 0);
   std::filesystem::create_directories(folder / "g.zarr/y");
@@ -113,6 +113,13 @@ TEST_CASE("weir convert says which coordinates are no place") {
   CHECK(told.code == 0);
   CHECK_MESSAGE(contains(told.out, "  note: the array y beside it says no place: "), told.out);
   CHECK_FALSE(contains(weir({"convert", folder / "g.zarr/t", folder / "q.tif", "--quiet"}).out, "note"));
+
+  std::ofstream(folder / "g.yaml")
+      << weir({"convert", folder / "g.zarr/t", folder / "r.tif", "--print-graph"}).out;
+  const Ended ran = weir({"run", folder / "g.yaml"});
+  CHECK(ran.code == 0);
+  CHECK_MESSAGE(contains(ran.out, "  note: in: the array y beside it says no place: "), ran.out);
+  CHECK_FALSE(contains(weir({"run", folder / "g.yaml", "--quiet", "--overwrite"}).out, "note"));
 }
 
 }  // namespace

@@ -33,7 +33,8 @@ class FakeS3 {
   }
 
   HttpServer server;
-  bool ignores_conditions = false;    ///< of writes
+  /// Of writes: all, If-None-Match, those of objects in parts.
+  bool ignores_conditions = false, ignores_absence = false, ignores_conditions_of_parts = false;
   bool fails_completion = false;      ///< with status 200, as Amazon may
   unsigned spaces_of_completion = 0;  ///< MadeAnswer::spaces
   int keys_of_page = 3;
@@ -131,8 +132,8 @@ class FakeS3 {
     const auto found = objects_.find(path.substr(std::string("/box/").size()));
     const bool exists = found != objects_.end();
     const auto wanted = request.headers.find("if-match");
-    if (ignores_conditions) return std::nullopt;
-    if (request.headers.contains("if-none-match") && exists)
+    if (ignores_conditions || (ignores_conditions_of_parts && request.method == "POST")) return std::nullopt;
+    if (request.headers.contains("if-none-match") && exists && !ignores_absence)
       return MadeAnswer{412, "<Error><Code>PreconditionFailed</Code></Error>"};
     if (wanted == request.headers.end()) return std::nullopt;
     if (!exists) return MadeAnswer{404, "<Error><Code>NoSuchKey</Code></Error>"};

@@ -66,6 +66,11 @@ class FaultyStore : public Store {
     call("replacer", key);
     return std::make_unique<Writer>(*this, std::string(key), store_->replacer(key, old));
   }
+  void replace(std::string_view key, const ObjectVersion& old,
+               std::span<const std::byte> bytes) const override {
+    call("replace", key);
+    store_->replace(key, old, bytes);
+  }
   void put_range(std::string_view key, std::uint64_t offset,
                  std::span<const std::byte> bytes) const override {
     call("put_range", key);

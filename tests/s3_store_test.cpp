@@ -152,8 +152,9 @@ TEST_CASE("a large object that was replaced meanwhile is not overwritten, and it
     writer->copy(0, old.size());
     writer->commit();
   }
-  // Whether the server looks at conditions; begun, a part, what the second and third copy, both of them, ended.
-  CHECK(s3.server.count() == 1 + 1 + 3 + 3 + 1 - 1);
+  // Whether the server heeds conditions; begun, a part; copied, a part, copied; whether it heeds those of parts (begun, a part, ended,
+  // given up); a part, ended.
+  CHECK(s3.server.count() == 4 + 2 + 3 + 4 + 2);
   Bytes wanted = other;
   wanted.insert(wanted.end(), old.begin(), old.end());
   CHECK((whole(store, "x") == wanted));
@@ -167,19 +168,35 @@ TEST_CASE("a large object that was replaced meanwhile is not overwritten, and it
   CHECK((whole(store, "x") == old));
 }
 
-TEST_CASE("a server that does not look at the conditions of a write is refused as soon as one would matter") {
-  FakeS3 s3;
-  s3.ignores_conditions = true;
-  const S3Store store("s3://box/a", s3.options());
-  store.put("x", made_bytes(10, 4));
-  const ObjectVersion version = version_of(store, "x");
-  for (int i = 0; i < 2; ++i) {
-    const Error error = error_of([&] { static_cast<void>(store.replacer("x", version)); });
-    CHECK(error.kind() == ErrorKind::usage);
-    CHECK(std::string(error.what()).find("conditions") != std::string::npos);
+TEST_CASE("a server that does not heed the conditions of a write is refused as soon as one would matter") {
+  for (bool FakeS3::*ignores : {&FakeS3::ignores_conditions, &FakeS3::ignores_absence}) {
+    FakeS3 s3;
+    s3.*ignores = true;
+    const S3Store store("s3://box/a", s3.options());
+    store.put("x", made_bytes(10, 4));
+    const ObjectVersion version = version_of(store, "x");
+    for (int i = 0; i < 2; ++i) {
+      const Error error = error_of([&] { static_cast<void>(store.replacer("x", version)); });
+      CHECK(error.kind() == ErrorKind::usage);
+      CHECK(std::string(error.what()).find("whose condition (If-") != std::string::npos);
+      CHECK_THROWS_AS(store.replace("x", version, made_bytes(3, 1)), Error);
+    }
+    CHECK((whole(store, "x") == made_bytes(10, 4)));
+    CHECK(listed(store, "").size() == 1);  // and leaves nothing behind
   }
-  CHECK((whole(store, "x") == made_bytes(10, 4)));
-  CHECK(listed(store, "").size() == 1);  // and leaves nothing behind
+  FakeS3 s3;
+  s3.ignores_conditions_of_parts = true;
+  S3Options options = s3.options();
+  options.part_bytes = 5 << 20;
+  const S3Store store("s3://box/a", options);
+  store.put("x", made_bytes(10, 4));
+  store.replace("x", version_of(store, "x"), made_bytes(11, 4));
+  const auto writer = store.replacer("x", version_of(store, "x"));
+  writer->append(made_bytes(6 << 20, 1));
+  CHECK(std::string(error_of([&] { writer->commit(); }).what()).find("of an object in parts") !=
+        std::string::npos);
+  CHECK((whole(store, "x") == made_bytes(11, 4)));
+  CHECK(listed(store, "").size() == 1);
 }
 
 TEST_CASE("a bucket that takes long to put an object together, and says so, is waited for") {

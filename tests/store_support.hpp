@@ -404,10 +404,18 @@ inline void check_writing(const Store& store) {
     const ObjectVersion made = replaced(none, one);
     CHECK(made == version_of(store, "w/x"));
     CHECK((whole(store, "w/x") == one));
+    store.replace("w/x", made, two);
+    CHECK(error_of([&] { store.replace("w/x", made, one); }).kind() == ErrorKind::outdated);
+    CHECK(error_of([&] { store.replace("w/x", none, one); }).kind() == ErrorKind::outdated);
+    CHECK((whole(store, "w/x") == two));
+    store.erase("w/x");
+    store.replace("w/x", none, one);
+    CHECK((whole(store, "w/x") == one));
     store.erase("w/x");
     CHECK(listed(store, "w").empty());
   } else {
     CHECK_THROWS_AS(static_cast<void>(store.replacer("zarr.json", {})), Error);
+    CHECK_THROWS_AS(store.replace("zarr.json", {}, two), Error);
   }
 
   // Readers see one object or the other while it is replaced.

@@ -1,7 +1,9 @@
 // Updates in stores that have no locks: of two writers that began with the same version of an object, one makes it again.
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <functional>
+#include <mutex>
 #include <thread>
 
 #include "framework/build_info.hpp"
@@ -19,10 +21,11 @@ using namespace weir::test;
 
 namespace {
 
-/// As a bucket: no locks, nothing in place. `before_commit` is what another writer does when one is about to be done: once.
+/// As a bucket: no locks, nothing in place. `before_commit` is what another writer does when one is about to be done, `before_ranges`
+/// when one is about to read chunks of a shard whose index it has: once.
 struct Bucket : MemoryStore {
-  mutable std::function<void()> before_commit;
-  mutable int replaced = 0;
+  mutable std::function<void()> before_commit, before_ranges;
+  mutable std::atomic<int> replaced = 0;
 
   StoreAbilities abilities() const override {
     return {.write = true, .patch = true, .list = true, .copy = true, .compare = true};
@@ -30,6 +33,11 @@ struct Bucket : MemoryStore {
   std::unique_ptr<ObjectWriter> replacer(std::string_view key, const ObjectVersion& old) const override {
     ++replaced;
     return std::make_unique<Writer>(*this, MemoryStore::replacer(key, old));
+  }
+  bool get_ranges(std::string_view key, std::span<const ObjectRange> ranges, const std::stop_token& stop,
+                  ObjectVersion* version) const override {
+    meddle(before_ranges);
+    return MemoryStore::get_ranges(key, ranges, stop, version);
   }
 
  private:
@@ -43,12 +51,21 @@ struct Bucket : MemoryStore {
       writer->patch(offset, bytes);
     }
     ObjectVersion commit() override {
-      if (const auto work = std::exchange(bucket.before_commit, nullptr)) work();
+      bucket.meddle(bucket.before_commit);
       return writer->commit();
     }
     const Bucket& bucket;
     std::unique_ptr<ObjectWriter> writer;
   };
+  void meddle(std::function<void()>& with) const {
+    std::function<void()> work;
+    {
+      const std::lock_guard guard(mutex);
+      work = std::exchange(with, nullptr);
+    }
+    if (work) work();
+  }
+  mutable std::mutex mutex;
 };
 
 const batched::Elements seven{std::byte{7}, std::byte{7}}, nine{std::byte{9}, std::byte{9}};
@@ -122,6 +139,89 @@ TEST_CASE("an object that becomes all fill, or was, loses no other update") {
     update(mine, cell(*mine, 1), fill, copy_on_write());
     CHECK(read_all(open_zarr(store, "a")) == batched::Chunks(it.metadata, false).all_fill(it.metadata.shape));
   }
+}
+
+TEST_CASE("a shard that was replaced between its index and its chunks is read again, index first") {
+  for (const ShardedArray& it : sharded_arrays()) {
+    CAPTURE(it.name);
+    const auto store = std::make_shared<Bucket>();
+    create_zarr(*store, "a", it.metadata);
+    const auto mine = open_zarr(store, "a"), others = open_zarr(store, "a");
+    std::mt19937 random(3);
+    batched::Elements wanted = batched::Chunks(it.metadata, false).all_fill(it.metadata.shape);
+    for (std::byte& byte : wanted) byte = static_cast<std::byte>(random());
+    update(mine, everything(*mine), wanted, copy_on_write());
+    store->before_ranges = [&] {
+      // Shorter than it was: ranges of the old index lie beyond its end.
+      ZarrSelection shard;
+      for (std::size_t axis = 0; axis < mine->layout()->rank(); ++axis)
+        shard.push_back({0, mine->layout()->object_shape()[axis], 1});
+      batched::Elements fill(2 * count_of(shard));
+      for (std::size_t i = 0; i < fill.size(); ++i) fill[i] = it.metadata.fill[i % 2];
+      update(others, shard, fill, copy_on_write());
+      update(others, cell(*others, 1), nine, copy_on_write());
+    };
+    const RunReport report = update(mine, cell(*mine, 0), seven, copy_on_write());
+    CHECK(report.counts.at("objects written again") == 1);
+    const batched::Elements now = read_all(mine);
+    CHECK((std::equal(seven.begin(), seven.end(), now.begin())));
+    CHECK((std::equal(nine.begin(), nine.end(), now.begin() + 2)));
+    CHECK(read_all(open_zarr(store, "a")) == now);
+  }
+}
+
+TEST_CASE("compacting leaves what another writer has replaced meanwhile, and shards without chunks") {
+  const auto store = std::make_shared<Bucket>();
+  ZarrArrayMetadata metadata = writers_array();
+  create_zarr(*store, "a", metadata);
+  const auto array = open_zarr(store, "a"), others = open_zarr(store, "a");
+  const batched::Elements some(2 * 2048, std::byte{5});
+  update(array, everything(*array), some, copy_on_write());
+  // Unused room, as only updates in place leave it.
+  const std::vector<std::byte> room(100);
+  for (const std::string key : {"a/c/0", "a/c/1"}) {
+    std::vector<std::byte> object(*store->size(key));
+    store->get(key, object);
+    const std::uint64_t index = array->layout()->index()->encoded_bytes();
+    std::vector<std::byte> loose(object.begin(), object.end() - static_cast<std::ptrdiff_t>(index));
+    loose.insert(loose.end(), room.begin(), room.end());
+    loose.insert(loose.end(), object.end() - static_cast<std::ptrdiff_t>(index), object.end());
+    store->put(key, loose);
+  }
+  // One that has no chunks any more: its index is stored all the same.
+  const batched::Elements fill = batched::Chunks(metadata, false).all_fill({256});
+  update(array, {{256 * 5, 1, 1}}, seven, copy_on_write());
+  update(array, {{256 * 5, 255, 1}}, batched::Elements(fill.begin(), fill.end() - 2), copy_on_write());
+  update(array, {{256 * 6 - 1, 1, 1}}, {fill.begin(), fill.begin() + 2}, copy_on_write());
+  store->before_commit = [&] { update(others, cell(*others, 0), nine, copy_on_write()); };
+  const CompactZarrReport first = compact_zarr(array);
+  CHECK(first.done.shards == 8);
+  CHECK(first.done.rewritten == 1);
+  batched::Elements now = read_all(open_zarr(store, "a"));
+  CHECK((std::equal(nine.begin(), nine.end(), now.begin())));
+  CHECK(compact_zarr(array).done.rewritten == 0);
+  CHECK(read_all(open_zarr(store, "a")) == now);
+}
+
+TEST_CASE("a store that refuses to replace what nobody has replaced is given up") {
+  // As one whose tags are not those that it compares.
+  struct Stubborn : Bucket {
+    mutable int tries = 0;
+    void replace(std::string_view key, const ObjectVersion&, std::span<const std::byte>) const override {
+      ++tries;
+      throw outdated(key);
+    }
+  };
+  const auto store = std::make_shared<Stubborn>();
+  const ZarrArrayMetadata metadata =
+      zarr_array({23, 17}, {4, 2}, {}, {ZarrType::Kind::unsigned_integer, 2}, {ZarrCodecSpec{}});
+  create_zarr(*store, "a", metadata);
+  const auto array = open_zarr(store, "a");
+  const std::string reason = error_of([&] { update(array, cell(*array, 0), seven, copy_on_write()); }).what();
+  CAPTURE(reason);
+  CHECK(reason.find("a/c/0/0: the store has refused to replace it 8 times, and nobody else") !=
+        std::string::npos);
+  CHECK(store->tries == 8);
 }
 
 TEST_CASE("only the objects of a selection that were replaced are written again") {

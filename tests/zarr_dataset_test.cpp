@@ -9,6 +9,7 @@
 
 #include "nodes/raster/crs.hpp"
 #include "nodes/raster/geo_transform.hpp"
+#include "nodes/raster/proj_crs.hpp"
 #include "nodes/stores/folder_store.hpp"
 #include "nodes/stores/memory_store.hpp"
 #include "nodes/tiff/open_tiff.hpp"
@@ -81,11 +82,11 @@ TEST_CASE("a dataset has the centres of its rows and columns beside the raster, 
     CHECK(text_of(place, "crs_wkt") == crs.wkt2);
     CHECK(text_of(place, "spatial_ref") == crs.wkt1);
     CHECK(text_of(attributes_of(store, "g/x"), "units") == crs.unit);
-#ifdef WEIR_WITH_PROJ
+    CHECK(crs.wkt2.empty() == !has_proj());
+    if (!has_proj()) continue;
     CHECK(crs.wkt2.starts_with("PROJCRS[\"WGS 84 / UTM zone 25S\""));
     CHECK(crs.wkt1.starts_with("PROJCS[\"WGS 84 / UTM zone 25S\""));
     CHECK(crs.unit == "metre");
-#endif
   }
 }
 
@@ -114,9 +115,7 @@ TEST_CASE(
       said.erase(name);
     array.attributes = to_text(said);
     create_zarr(store, "dem", array);
-#ifdef WEIR_WITH_PROJ
-    same();
-#endif
+    if (has_proj()) same();
   }
 }
 
@@ -138,6 +137,27 @@ TEST_CASE("coordinates of a dataset lie in chunks of one size, however many ther
   CHECK_FALSE(store->size("g/x/c/3"));
   CHECK(text_of(attributes_of(store, "g/x"), "axis") == "X");
   CHECK(text_of(attributes_of(store, "g/x"), "standard_name").empty());  // it has no CRS
+}
+
+TEST_CASE(
+    "axes of a dataset are called latitude and longitude where the CRS says so in degrees, and nowhere "
+    "else") {
+  const auto said = [](const std::string& crs, const char* name) {
+    const auto store = std::make_shared<const MemoryStore>();
+    WriteZarrRasterOptions options = dataset_options(3);
+    options.georeferencing.crs = crs;
+    options.georeferencing.transform = GeoTransform{-35, 0.01, 0, -7, 0, -0.01};
+    ZarrRasterWrite(source_of(made_raster(10, 10), 10, 10), store, "g", options).run();
+    return text_of(attributes_of(store, "g/x"), name);
+  };
+  CHECK(said("geographic:4326", "standard_name") == "longitude");
+  CHECK(said("geographic:4326", "units") == "degrees_east");
+  CHECK(said("projected:32725", "standard_name") == "projection_x_coordinate");
+  CHECK(said("", "standard_name").empty());
+  if (has_proj()) {
+    CHECK(said("geographic:4807", "standard_name").empty());  // in grads
+    CHECK(said("projected:2263", "units") == "US survey foot");
+  }
 }
 
 TEST_CASE("chunks that pass through make the same dataset") {
@@ -177,10 +197,35 @@ TEST_CASE("what is no dataset is refused before anything is written") {
     CHECK(refusal(olinda(), options).kind() == ErrorKind::usage);
   }
   options = dataset_options(3);
+  options.georeferencing.transform = GeoTransform{0, 1, 0, 0, 0, -1};
+  options.dataset = "band";
+  CHECK(test::contains(refusal(source_of(made_raster(10, 10, SampleType::uint8, 3), 10, 10), options).what(),
+                       "an axis, is called so"));
+  options = dataset_options(3);
   options.interleaved = true;
   options.pyramid = OverviewOptions{};
   CHECK(test::contains(refusal(olinda(), options).what(), "no dataset of one array"));
   CHECK(objects_of(*store).empty());
+}
+
+TEST_CASE(
+    "a dataset that was not finished in a bucket makes place for the next one, and what is not of Zarr does "
+    "not") {
+  const auto store = std::make_shared<const MemoryStore>();
+  WriteZarrRasterOptions options = dataset_options(2);
+  ZarrRasterWrite(olinda(), store, "g", options).run();
+  store->erase("g/.zgroup");  // which comes last
+  store->erase("g/dem/.zarray");
+  CHECK(test::error_of([&] { ZarrRasterWrite(olinda(), store, "g", options).run(); }).kind() ==
+        ErrorKind::usage);
+  options.overwrite = true;
+  store->put("g/notes/7", {});
+  CHECK(test::contains(test::error_of([&] { ZarrRasterWrite(olinda(), store, "g", options).run(); }).what(),
+                       "nothing of a Zarr array"));
+  store->erase("g/notes/7");
+  ZarrRasterWrite(olinda(), store, "g", options).run();
+  CHECK(store->size("g/.zgroup"));
+  CHECK(elements_of(store, "g/x").size() == 111);
 }
 
 }  // namespace weir::pipeline_test

@@ -16,7 +16,7 @@
 
 namespace weir {
 
-using OpenSource = std::function<std::shared_ptr<const ChunkSource>(const Parameters&, const GraphSetup&)>;
+using OpenSource = std::function<std::shared_ptr<const ChunkSource>(const Parameters&, GraphSetup&)>;
 /// Nothing ──► chunks. `fetches`: whether the source has stored bytes to fetch.
 NodeType source_node_type(NodeType type, OpenSource open, bool fetches);
 

@@ -83,6 +83,12 @@ std::unique_ptr<ObjectWriter> CountingStore::replacer(std::string_view key, cons
   add(&StoreCount::writer);
   return std::make_unique<Writer>(*this, store_->replacer(key, old));
 }
+void CountingStore::replace(std::string_view key, const ObjectVersion& old,
+                            std::span<const std::byte> bytes) const {
+  add(&StoreCount::put);
+  add(&StoreCount::bytes_written, bytes.size());
+  store_->replace(key, old, bytes);
+}
 void CountingStore::put_range(std::string_view key, std::uint64_t offset,
                               std::span<const std::byte> bytes) const {
   add(&StoreCount::put_range);

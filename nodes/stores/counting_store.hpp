@@ -39,6 +39,8 @@ class CountingStore : public Store {
   void put(std::string_view key, std::span<const std::byte> bytes) const override;
   std::unique_ptr<ObjectWriter> writer(std::string_view key) const override;
   std::unique_ptr<ObjectWriter> replacer(std::string_view key, const ObjectVersion& old) const override;
+  void replace(std::string_view key, const ObjectVersion& old,
+               std::span<const std::byte> bytes) const override;
   void put_range(std::string_view key, std::uint64_t offset, std::span<const std::byte> bytes) const override;
   ObjectVersion sync(std::string_view key) const override;
   void erase(std::string_view key) const override;

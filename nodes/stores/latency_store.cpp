@@ -119,6 +119,11 @@ std::unique_ptr<ObjectWriter> LatencyStore::writer(std::string_view key) const {
 std::unique_ptr<ObjectWriter> LatencyStore::replacer(std::string_view key, const ObjectVersion& old) const {
   return std::make_unique<Writer>(*this, store_->replacer(key, old));
 }
+void LatencyStore::replace(std::string_view key, const ObjectVersion& old,
+                           std::span<const std::byte> bytes) const {
+  wait(bytes.size());
+  store_->replace(key, old, bytes);
+}
 void LatencyStore::put_range(std::string_view key, std::uint64_t offset,
                              std::span<const std::byte> bytes) const {
   wait(bytes.size());

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <random>
+#include <string_view>
+
 #include "nodes/stores/http_objects.hpp"
 
 #if defined(WEIR_WITH_CURL) && defined(WEIR_WITH_OPENSSL) && defined(WEIR_WITH_PUGIXML)
@@ -30,8 +33,17 @@ std::string s3_reason(const HttpReply& reply) {
 
 bool is_unmet(const HttpReply& reply) {
   if (!reply.failure.empty()) return false;
+  const auto says = [&](std::string_view code) { return reply.text.find(code) != std::string::npos; };
+  if (reply.status == 404) return says("NoSuchKey") || says("NoSuchUpload");
+  // Amazon begins the answer to the end of an upload before it knows how it ends: an error can have status 200.
   return reply.status == 412 || reply.status == 409 ||
-         (reply.status == 404 && reply.text.find("NoSuchKey") != std::string::npos);
+         (reply.status == 200 &&
+          (says("<Code>PreconditionFailed<") || says("<Code>ConditionalRequestConflict<")));
+}
+
+std::string name_beside(std::string_view key) {
+  std::random_device device;
+  return fmt::format("{}.condition-{:08x}{:08x}", key, device(), device());
 }
 
 ObjectVersion s3_version(const std::string& etag, std::uint64_t size) {

@@ -225,26 +225,50 @@ HttpReply S3Store::send_last(std::string_view key, HttpRequest request, const st
   return reply;
 }
 
-/// With an object of its own beside the key, which no condition lets appear: where it does, the server does not look at conditions.
+Error S3Store::heeds_no_condition(std::string_view key, std::string_view which) const {
+  return Error::usage(
+      "replace", fmt::format("{} in {}", key, name()),
+      fmt::format("the server writes objects whose condition ({}) does not hold, so another writer's "
+                  "update could be lost without a word",
+                  which));
+}
+
+/// With an object of its own beside the key.
 void S3Store::find_conditions(std::string_view key) const {
   const std::lock_guard guard(conditions_mutex_);
-  if (!keeps_conditions_) {
-    const std::string beside = fmt::format("{}.condition", key);
-    HttpRequest impossible = request(HttpMethod::put, object_name(beside), {});
-    impossible.headers.push_back("If-Match: \"weir\"");
-    const HttpReply reply = ask(std::move(impossible));
-    if (!reply.failure.empty()) throw failure("write", beside, reply.failure);
-    const bool was_written = reply.status >= 200 && reply.status < 300;
-    if (was_written) erase(beside);
-    if (!was_written && !is_unmet(reply) && reply.status != 501)
-      throw failure("write", beside, s3_reason(reply));
-    keeps_conditions_ = is_unmet(reply);
-  }
-  if (!*keeps_conditions_)
-    throw Error::usage(
-        "replace", fmt::format("{} in {}", key, name()),
-        "the server does not look at the conditions of a write (If-Match), so another writer's "
-        "update could be lost without a word");
+  if (heeds_conditions_) return;
+  const std::string beside = name_beside(key);
+  const auto is_written = [&](const std::string& condition) {
+    try {
+      put_object(beside, {}, condition);
+      return true;
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::outdated) throw;
+      return false;
+    }
+  };
+  const bool heeds_match = !is_written(impossible_condition);
+  if (heeds_match) put_object(beside, {});
+  const bool heeds_absence = heeds_match && !is_written(absence_condition);
+  erase(beside);
+  if (!heeds_match) throw heeds_no_condition(key, "If-Match");
+  if (!heeds_absence) throw heeds_no_condition(key, "If-None-Match");
+  heeds_conditions_ = true;
+}
+
+std::string S3Store::condition_of(std::string_view key, const ObjectVersion& old) const {
+  find_conditions(key);
+  if (!old.is_known()) return absence_condition;
+  if (old.tag.empty()) throw failure("replace", key, "the server gave it no strong entity tag");
+  return "If-Match: " + old.tag;
+}
+
+void S3Store::replace(std::string_view key, const ObjectVersion& old,
+                      std::span<const std::byte> bytes) const {
+  if (bytes.size() > largest_put)
+    Store::replace(key, old, bytes);
+  else
+    put_object(key, bytes, condition_of(key, old));
 }
 
 void S3Store::erase(std::string_view key) const {

@@ -15,8 +15,9 @@ namespace weir {
 /// Objects of a bucket, at Amazon or any server that speaks its protocol, Google's included. 404 is absence, unless it is the bucket that is missing.
 /// A writer collects parts of S3Options::part_bytes and sends each when it is full (multipart upload); what fits in one part is a
 /// single put. What a writer copies passes through this process, and is of the version that was there at its first copy: an Error
-/// where that has been replaced. There are no locks; a replacer's last request is conditional (If-Match, If-None-Match), which the
-/// server is asked about once: one that ignores it would let two writers overwrite each other.
+/// where that has been replaced. There are no locks; a replacer's last request is conditional (If-Match, If-None-Match). Whether the server
+/// heeds that is found out once, with an object "KEY.condition-NUMBER" that is gone afterwards: one that does not would let two writers overwrite
+/// each other. A conditional request whose answer was lost and that is sent again finds its own object, and is outdated.
 class S3Store : public Store {
  public:
   /// "s3://bucket", "s3://bucket/prefix"; with gs:// Google's, anonymous where no keys are given. Sends nothing. A usage Error for what is no such URL, where keys are missing, or where this
@@ -40,6 +41,8 @@ class S3Store : public Store {
   void put(std::string_view key, std::span<const std::byte> bytes) const override;
   std::unique_ptr<ObjectWriter> writer(std::string_view key) const override;
   std::unique_ptr<ObjectWriter> replacer(std::string_view key, const ObjectVersion& old) const override;
+  void replace(std::string_view key, const ObjectVersion& old,
+               std::span<const std::byte> bytes) const override;
   void erase(std::string_view key) const override;
   /// Holds a page of at most 1000 keys at a time.
   void list_objects(const ListRequest& request, const std::function<bool(const StoredObject&)>& each,
@@ -60,6 +63,9 @@ class S3Store : public Store {
                            const std::string& condition = "") const;
   HttpReply send_last(std::string_view key, HttpRequest request, const std::string& condition) const;
   void find_conditions(std::string_view key) const;
+  void find_conditions_of_parts(std::string_view key) const;
+  std::string condition_of(std::string_view key, const ObjectVersion& old) const;
+  Error heeds_no_condition(std::string_view key, std::string_view which) const;
   std::string object_name(std::string_view key) const;
   HttpRequest request(HttpMethod method, std::string_view object, const S3Query& query,
                       std::span<const std::byte> body = {}) const;
@@ -76,8 +82,7 @@ class S3Store : public Store {
   S3Keys keys_;
   std::unique_ptr<HttpObjects> objects_;
   mutable std::mutex conditions_mutex_;
-  mutable std::optional<bool>
-      keeps_conditions_;              ///< found out: the server does what a conditional write asks for
+  mutable bool heeds_conditions_ = false, heeds_those_of_parts_ = false;  ///< found out
   mutable std::mutex listing_mutex_;  ///< one answer's XML is held as a tree at a time
 };
 

@@ -65,6 +65,11 @@ std::unique_ptr<ObjectWriter> Store::writer(std::string_view key) const {
 std::unique_ptr<ObjectWriter> Store::replacer(std::string_view key, const ObjectVersion&) const {
   throw unable("replace", key, &StoreAbilities::compare);
 }
+void Store::replace(std::string_view key, const ObjectVersion& old, std::span<const std::byte> bytes) const {
+  const std::unique_ptr<ObjectWriter> writer = replacer(key, old);
+  writer->append(bytes);
+  writer->commit();
+}
 void Store::put_range(std::string_view key, std::uint64_t, std::span<const std::byte>) const {
   throw unable("change", key, &StoreAbilities::put_range);
 }

@@ -139,6 +139,9 @@ class Store {
   /// same version one commits, and the other knows. Needs StoreAbilities::compare; a usage Error where the store turns out
   /// not to keep such conditions.
   virtual std::unique_ptr<ObjectWriter> replacer(std::string_view key, const ObjectVersion& old) const;
+  /// put as such a writer: an object of these bytes in the place of that version alone.
+  virtual void replace(std::string_view key, const ObjectVersion& old,
+                       std::span<const std::byte> bytes) const;
   /// Changes bytes in place, or grows the object (by zeros where there is a gap): an Error where there is none; neither whole-or-absent nor durable before sync(key).
   virtual void put_range(std::string_view key, std::uint64_t offset, std::span<const std::byte> bytes) const;
   virtual ObjectVersion sync(std::string_view key) const;  ///< the version that it has then

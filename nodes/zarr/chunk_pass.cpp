@@ -121,8 +121,7 @@ std::shared_ptr<const ZarrArray> opened(const NewZarr& target) {
 }
 
 void commit(const NewZarr& target) {
-  put_array(*target.output, target.path, target.metadata);
-  if (target.dataset) put_dataset(*target.output, *target.dataset, target.metadata.format);
+  put_array(*target.output, target.path, target.metadata, target.dataset.get());
   target.output->commit();
 }
 
@@ -202,7 +201,7 @@ std::uint64_t ChunkPass::standing_bytes() const {
   return source_->standing_bytes() + target_.output->standing_bytes() + fill_.size() +
          (shards_ ? shards_->standing_bytes() : 0) + StoreShards::standing_bytes(layout) +
          2 * (layout.index() ? layout.chunk_count() * sizeof(ShardEntry) : 0) +  // ShardIndexes keeps two
-         2 * target_.metadata.attributes.size() + (target_.dataset ? put_dataset_bytes() : 0) +
+         2 * target_.metadata.attributes.size() + (target_.dataset ? put_beside_bytes() : 0) +
          (layout.index() ? 1 : objects_at_once) * target_.output->writer_bytes();
 }
 

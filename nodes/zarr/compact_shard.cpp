@@ -41,7 +41,8 @@ void CompactShard::operator()(const WriteRequest& request, const Context& contex
   if (!store.abilities().lock && store.abilities().compare) claim->replaces = claim->index->version;
   std::uint64_t used = 0;
   for (const ShardEntry& entry : claim->index->entries) used += entry.is_empty() ? 0 : entry.bytes;
-  if (used > 0) used += layout.index()->encoded_bytes();
+  // A shard without chunks is erased, where that is no other writer's loss.
+  if (used > 0 || claim->replaces) used += layout.index()->encoded_bytes();
   const std::uint64_t bytes = claim->index->object_bytes;
   done_->shards += 1;
   done_->bytes += bytes;

@@ -23,29 +23,33 @@ constexpr const char* grid_mapping = "spatial_ref";
 /// Coordinates of a chunk: a request each, and what is held of them at a time.
 constexpr std::uint64_t centres_per_chunk = 32 << 10;
 
+/// Of the CRS as far as its rows and columns need it.
 struct Horizontal {
-  bool is_projected = false;
+  bool is_projected = false, is_geographic = false;
   std::optional<std::uint16_t> code;
 };
 Horizontal horizontal_of(const Georeferencing& place) {
   const GeoKeys keys = geo_keys_of(place);
-  constexpr std::uint16_t projected = 1;  // GTModelTypeGeoKey
+  constexpr std::uint16_t projected = 1, geographic = 2;  // GTModelTypeGeoKey
+  const auto model = keys.code(geo_key::model_type);
   Horizontal crs;
-  crs.is_projected =
-      keys.code(geo_key::model_type) == projected || keys.values.contains(geo_key::projected_crs);
-  crs.code = keys.code(crs.is_projected ? geo_key::projected_crs : geo_key::geodetic_crs);
+  crs.is_projected = model ? *model == projected : keys.values.contains(geo_key::projected_crs);
+  crs.is_geographic =
+      model ? *model == geographic : !crs.is_projected && keys.values.contains(geo_key::geodetic_crs);
+  if (crs.is_projected || crs.is_geographic)
+    crs.code = keys.code(crs.is_projected ? geo_key::projected_crs : geo_key::geodetic_crs);
   if (crs.code && (*crs.code == 0 || *crs.code == geo_key::user_defined)) crs.code.reset();
   return crs;
 }
 
-/// CF 1.11, 4.1, 4.2 and appendix F, of a raster that has a CRS; of others the axis alone.
-std::string axis_attributes(bool is_row, const std::optional<Horizontal>& crs, const std::string& unit) {
+/// CF 1.11, 4.1, 4.2 and appendix F.
+std::string axis_attributes(bool is_row, const Horizontal& crs, const std::string& unit) {
   JsonValue said = JsonValue::Object{};
   said.set("axis", is_row ? "Y" : "X");
-  if (crs && crs->is_projected) {
+  if (crs.is_projected) {
     said.set("standard_name", is_row ? "projection_y_coordinate" : "projection_x_coordinate");
     if (!unit.empty()) said.set("units", unit);
-  } else if (crs) {
+  } else if (crs.is_geographic && (unit.empty() || unit == "degree")) {
     said.set("standard_name", is_row ? "latitude" : "longitude");
     said.set("units", is_row ? "degrees_north" : "degrees_east");
   }
@@ -86,6 +90,7 @@ void put_centres(const ZarrOutput& output, int format, const std::string& name, 
   const ZarrArrayMetadata array =
       array_beside(format, attributes, {name}, {count}, {ZarrType::Kind::floating, sizeof(double)});
   const ZarrLayout layout(array, path);
+  create_zarr(output.store(), path, array);
   std::vector<double> centres(array.chunk_shape[0]);
   for (std::uint64_t first = 0; first < count; first += centres.size()) {
     for (std::size_t i = 0; i < centres.size(); ++i)
@@ -93,7 +98,6 @@ void put_centres(const ZarrOutput& output, int format, const std::string& name, 
     output.store().put(joined_path(path, layout.key(ZarrIndex{first / centres.size()})),
                        std::as_bytes(std::span(centres)));
   }
-  create_zarr(output.store(), path, array);
 }
 
 }  // namespace
@@ -109,9 +113,16 @@ RasterDataset raster_dataset(const std::string& name, const RasterInfo& stored,
   const RasterAxes axes = raster_axes(array, "auto", name);
   dataset.rows = dimensions[axes.row];
   dataset.cols = dimensions[axes.col];
-  if (!is_key(name) || name.find('/') != std::string::npos) refuse("that is no name of an array");
-  for (const std::string& taken : {dataset.rows, dataset.cols, std::string(grid_mapping)})
-    if (name == taken) refuse("an array beside it is called so");
+  const auto is_name = [](const std::string& text) {
+    return is_key(text) && text.find('/') == std::string::npos;
+  };
+  if (!is_name(name)) refuse("that is no name of an array");
+  for (const std::string& axis : {dataset.rows, dataset.cols})
+    if (!is_name(axis) || axis == grid_mapping)
+      refuse(fmt::format("an axis is called '{}', and no array beside it can be", axis));
+  if (dataset.rows == dataset.cols) refuse("both of its axes have one name");
+  if (name == grid_mapping || std::ranges::find(dimensions, name) != dimensions.end())
+    refuse("an array beside it, or an axis, is called so");
   const auto transform = geo_transform_of(stored.georeferencing);
   if (!transform) refuse("the raster has no transform, so that its rows and columns have no coordinates");
   if (transform->x_per_row != 0 || transform->y_per_col != 0)
@@ -120,9 +131,8 @@ RasterDataset raster_dataset(const std::string& name, const RasterInfo& stored,
   dataset.height = stored.height;
   dataset.width = stored.width;
 
-  const bool has_crs = !geo_keys_of(stored.georeferencing).values.empty();
-  const auto crs = has_crs ? std::optional(horizontal_of(stored.georeferencing)) : std::nullopt;
-  const CrsText text = crs && crs->code ? crs_text(*crs->code) : CrsText{};
+  const Horizontal crs = horizontal_of(stored.georeferencing);
+  const CrsText text = crs.code ? crs_text(*crs.code) : CrsText{};
   JsonValue said = JsonValue::Object{};
   if (!text.wkt2.empty()) said.set("crs_wkt", text.wkt2);
   if (!text.wkt1.empty()) said.set("spatial_ref", text.wkt1);
@@ -142,7 +152,7 @@ std::string with_dataset(const std::string& attributes) {
   return to_text(said);
 }
 
-void put_dataset(const ZarrOutput& output, const RasterDataset& dataset, int format) {
+void put_beside(const ZarrOutput& output, const RasterDataset& dataset, int format) {
   const GeoTransform& at = dataset.transform;
   put_centres(output, format, dataset.rows, dataset.row_attributes, dataset.height, at.y_origin,
               at.y_per_row);
@@ -150,13 +160,12 @@ void put_dataset(const ZarrOutput& output, const RasterDataset& dataset, int for
   const std::string path = joined_path(output.path(), grid_mapping);
   const ZarrArrayMetadata place =
       array_beside(format, dataset.crs, {}, {}, {ZarrType::Kind::integer, sizeof(std::int64_t)});
+  create_zarr(output.store(), path, place);
   const std::int64_t zero = 0;
   output.store().put(joined_path(path, ZarrLayout(place, path).key({})), std::as_bytes(std::span(&zero, 1)));
-  create_zarr(output.store(), path, place);
-  create_zarr(output.store(), output.path(), ZarrGroupMetadata{format, "{}"});
 }
 
-std::uint64_t put_dataset_bytes() {
+std::uint64_t put_beside_bytes() {
   return centres_per_chunk * sizeof(double);
 }
 

@@ -12,7 +12,7 @@ namespace weir {
 
 /// A dataset as xarray and rioxarray open it, and GDAL 3.6 (format 2) sees where it lies: a group of the raster's array and, beside it, the
 /// centres of its rows and columns (float64, called as its axes are; CF 1.11, 4.1, 4.2 and 5) and `spatial_ref`, of which the attributes
-/// count: `crs_wkt`, `spatial_ref` and `GeoTransform` (5.6, and what GDAL writes). What is there of it says the same as the array's own attributes.
+/// count: `crs_wkt`, `spatial_ref` and `GeoTransform` (as GDAL and rioxarray write them; CF's 5.6 wants parameters as well). What is there of it says the same as the array's own attributes.
 struct RasterDataset {
   std::string name;        ///< of the raster's array in the group
   std::string rows, cols;  ///< its axes
@@ -29,9 +29,9 @@ RasterDataset raster_dataset(const std::string& name, const RasterInfo& stored,
 /// What the raster's array says of it: the attributes, with `grid_mapping` and `coordinates`.
 std::string with_dataset(const std::string& attributes);
 
-/// Writes all of the dataset but the raster's array: what lies beside it, and at last the group.
-void put_dataset(const ZarrOutput& output, const RasterDataset& dataset, int format);
+/// Writes what lies beside the raster's array.
+void put_beside(const ZarrOutput& output, const RasterDataset& dataset, int format);
 /// Bytes that this takes.
-std::uint64_t put_dataset_bytes();
+std::uint64_t put_beside_bytes();
 
 }  // namespace weir

@@ -60,8 +60,12 @@ bool has_fill(const RasterInfo& info) {
 
 }  // namespace
 
-void put_array(const ZarrOutput& output, const std::string& path, const ZarrArrayMetadata& metadata) {
+void put_array(const ZarrOutput& output, const std::string& path, const ZarrArrayMetadata& metadata,
+               const RasterDataset* dataset) {
+  if (dataset != nullptr) put_beside(output, *dataset, metadata.format);
   create_zarr(output.store(), joined_path(output.path(), path), metadata);
+  if (dataset != nullptr)
+    create_zarr(output.store(), output.path(), ZarrGroupMetadata{metadata.format, "{}"});
 }
 
 RasterInfo stored_info(const RasterInfo& info, const ZarrStorage& storage) {
@@ -181,8 +185,7 @@ ZarrTiles zarr_tiles(const RasterInfo& info, const TileLayout& tiles, const Zarr
   made.encoding.fill.replace_nan = made.encoding.fill.replace_nan && storage.nodata.has_value();
   made.encoding.stores_empty_chunks = storage.stores_empty_chunks || made.metadata.fill.empty();
   made.commit = [output = made.output, path = made.path, metadata = made.metadata, dataset = made.dataset] {
-    put_array(*output, path, metadata);
-    if (dataset) put_dataset(*output, *dataset, metadata.format);
+    put_array(*output, path, metadata, dataset.get());
     output->commit();
   };
   return made;

@@ -49,7 +49,8 @@ ZarrTiles zarr_tiles(const RasterInfo& info, const TileLayout& tiles, const Zarr
 /// Of storage.dataset; nothing without.
 std::shared_ptr<const RasterDataset> dataset_of(const RasterInfo& info, const ZarrStorage& storage,
                                                 const ZarrArrayMetadata& array);
-/// Puts the metadata of an array below the output's node.
-void put_array(const ZarrOutput& output, const std::string& path, const ZarrArrayMetadata& metadata);
+/// Puts the metadata of an array below the output's node; of a dataset what lies beside it before, and the group's last.
+void put_array(const ZarrOutput& output, const std::string& path, const ZarrArrayMetadata& metadata,
+               const RasterDataset* dataset = nullptr);
 
 }  // namespace weir

@@ -102,7 +102,7 @@ void StoreShardTiles::finish(Shard& shard) const {
 std::uint64_t store_standing_bytes(const ZarrTiles& tiles) {
   const ZarrLayout& layout = *tiles.encoding.layout;
   std::uint64_t bytes = tiles.output->standing_bytes() + 2 * tiles.metadata.attributes.size() +
-                        (tiles.dataset ? put_dataset_bytes() : 0);
+                        (tiles.dataset ? put_beside_bytes() : 0);
   if (!layout.index()) return bytes + objects_at_once * tiles.output->writer_bytes();
   // Of each open shard, with a node of the map.
   const std::uint64_t each = 256 + 2 * layout.rank() * sizeof(std::uint64_t) +

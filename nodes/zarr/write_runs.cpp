@@ -318,12 +318,10 @@ void StoreChunks::operator()(const EncodedRun& run) const {
       continue;  // there was none, and there is none to make
     if (claim.replaces) {
       try {
-        const std::unique_ptr<ObjectWriter> writer = array_->store().replacer(claim.key, *claim.replaces);
-        writer->append(bytes);
-        writer->commit();
+        array_->store().replace(claim.key, *claim.replaces, bytes);
       } catch (const Error& error) {
         if (error.kind() != ErrorKind::outdated) throw;
-        lost_->add(run.claimed.chunks[i]);
+        lost_->add({run.claimed.chunks[i], *claim.replaces});
       }
     } else if (piece.fate == ChunkFate::empty) {
       array_->store().erase(claim.key);
@@ -351,7 +349,7 @@ void StoreShards::operator()(const EncodedRun& run) {
   writer_.reset();
   if (!runs_->is_last_of_object(number)) return;
   array_->indexes().forget(claim.key);
-  if (lost_) lost_->add(array_->layout()->object_of(run.claimed.chunks.front()));
+  if (lost_) lost_->add({array_->layout()->object_of(run.claimed.chunks.front()), *claim.replaces});
 }
 
 void StoreShards::begin(const ObjectClaim& claim) {

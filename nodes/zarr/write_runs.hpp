@@ -97,18 +97,22 @@ struct ObjectClaim {
 /// now. Needed where claims have ObjectClaim::replaces. Thread-safe.
 class LostUpdates {
  public:
-  void add(ZarrIndex object) {
+  struct Lost {
+    ZarrIndex object;
+    ObjectVersion replaced;  ///< that it was to replace
+  };
+  void add(Lost lost) {
     const std::lock_guard guard(mutex_);
-    objects_.push_back(std::move(object));
+    lost_.push_back(std::move(lost));
   }
-  std::vector<ZarrIndex> take() {
+  std::vector<Lost> take() {
     const std::lock_guard guard(mutex_);
-    return std::exchange(objects_, {});
+    return std::exchange(lost_, {});
   }
 
  private:
   std::mutex mutex_;
-  std::vector<ZarrIndex> objects_;
+  std::vector<Lost> lost_;
 };
 
 /// Its objects are kept from others.

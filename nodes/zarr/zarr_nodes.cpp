@@ -135,7 +135,7 @@ NodeType read_zarr_node_type() {
   std::ranges::move(http_parameters(), std::back_inserter(type.parameters));
   return source_node_type(
       std::move(type),
-      [](const Parameters& parameters, const GraphSetup& setup) -> std::shared_ptr<const ChunkSource> {
+      [](const Parameters& parameters, GraphSetup& setup) -> std::shared_ptr<const ChunkSource> {
         ZarrRasterOpenOptions options;
         options.axes = parameters.text("axes");
         options.http = http_options(parameters);
@@ -151,7 +151,9 @@ NodeType read_zarr_node_type() {
           options.chunk_height = parameters.size("chunk").height;
           options.chunk_width = parameters.size("chunk").width;
         }
-        return open_zarr_raster(parameters.text("path"), options, *setup.files);
+        const auto source = open_zarr_raster(parameters.text("path"), options, *setup.files);
+        setup.notes = source->notes();
+        return source;
       },
       true);
 }

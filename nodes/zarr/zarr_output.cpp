@@ -321,8 +321,11 @@ class StoreOutput : public ZarrOutput {
     const std::size_t above = path_.empty() ? 0 : path_.size() + 1;
     std::optional<std::string> kept;
     bool is_foreign = false;
+    std::string of_array;  // the folder of the last array of v2: its documents come before its chunks
     store_->list(path_, [&](std::string_view key, std::uint64_t) {
-      is_foreign = !is_zarr_name(key.substr(above), is_node);
+      const std::string_view folder = key.substr(0, key.rfind('/') + 1);
+      if (key.ends_with("/.zarray")) of_array = folder;
+      is_foreign = !is_zarr_name(key.substr(above), is_node || (!of_array.empty() && folder == of_array));
       if (is_foreign || !overwrite_) kept = key;
       return !kept;
     });

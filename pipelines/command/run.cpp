@@ -71,7 +71,9 @@ Action add_run(CLI::App& app, bool explain) {
     run_options.on_failure = files.on_failure();
     const RunReport report = graph.run(run_options);
     files.write(report);
-    if (!common.quiet) tell(report, fmt::format("ran {}", options->path));
+    if (common.quiet) return;
+    tell(report, fmt::format("ran {}", options->path));
+    for (const std::string& note : graph.notes()) fmt::print("  note: {}\n", note);
   };
 }
 

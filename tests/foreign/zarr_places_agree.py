@@ -123,7 +123,7 @@ SEEN = """
 import json, sys, warnings, rioxarray, xarray
 warnings.simplefilter("ignore")
 for path in sys.argv[1:]:
-    data = xarray.open_zarr(path, consolidated=False)
+    data = xarray.open_zarr(path)
     dem = data["dem"]
     print(json.dumps({"coordinates": sorted(data.coords), "said": list(dem.rio.transform())[:6], "made": list(dem.rio.transform(recalc=True))[:6],
                       "crs": dem.rio.crs.to_wkt() if dem.rio.crs else None, "nodata": float(dem.rio.encoded_nodata), "x": dem.x.attrs, "y": dem.y.attrs}))
