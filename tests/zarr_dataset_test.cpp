@@ -15,6 +15,7 @@
 #include "nodes/tiff/open_tiff.hpp"
 #include "nodes/zarr/json_value.hpp"
 #include "nodes/zarr/open_zarr_raster.hpp"
+#include "nodes/zarr/zarr_hierarchy.hpp"
 #include "pipelines/read_zarr.hpp"
 #include "pipelines/write_zarr_raster.hpp"
 #include "tests/file_support.hpp"
