@@ -166,11 +166,17 @@ std::string ZarrWrite::explain() const {
 
 RunReport ZarrWrite::run(const RunOptions& run) {
   RunReport report = graph_->run(run);
-  if (const std::vector<LostUpdates::Lost> lost = lost_->take(); !lost.empty()) {
+  for (const LostUpdates::Lost& each : lost_->take()) {
     const auto begun = std::chrono::steady_clock::now();
-    std::uint64_t again = 0;
-    for (const LostUpdates::Lost& each : lost) again += write_again(each, run);
-    report.counts["objects written again"] = again;
+    try {
+      write_again(each, run, report);
+    } catch (const Error& error) {
+      report.error = error.what();
+      report.failed_node = error.node();
+      report.failed_item = error.item();
+      if (run.on_failure) run.on_failure(report);
+      throw;
+    }
     report.wall_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   }
   report.raw_bytes = raw_bytes_;
@@ -178,8 +184,8 @@ RunReport ZarrWrite::run(const RunOptions& run) {
   return report;
 }
 
-/// Until it is there; how often.
-std::uint64_t ZarrWrite::write_again(const LostUpdates::Lost& lost, const RunOptions& run) {
+/// Until it is there. Adds to the report what that takes.
+void ZarrWrite::write_again(const LostUpdates::Lost& lost, const RunOptions& run, RunReport& report) {
   const ZarrLayout& layout = *array_->layout();
   ZarrSelection part;
   ZarrOrigin origin = origin_;
@@ -192,7 +198,8 @@ std::uint64_t ZarrWrite::write_again(const LostUpdates::Lost& lost, const RunOpt
   WriteZarrOptions options = options_;
   options.graph.recording = nullptr;  // that of the whole write is done
   std::erase_if(options.concurrency, [](const auto& node) { return node.first.starts_with("store "); });
-  RunOptions again{.stop = run.stop};
+  const RunOptions again{
+      .stop = run.stop, .before_body = run.before_body, .before_allocation = run.before_allocation};
   std::mt19937 random(std::random_device{}());
   const std::string name = fmt::format("{}: {}", array_->store().name(), array_->key(lost.object));
   ObjectVersion refused = lost.replaced;
@@ -204,9 +211,14 @@ std::uint64_t ZarrWrite::write_again(const LostUpdates::Lost& lost, const RunOpt
     never.wait_for(lock, run.stop, pause_after(tries, random), [] { return false; });
     if (run.stop.stop_requested()) throw Error::cancelled();
     ZarrWrite write(array_, part, origin, options);
-    write.graph_->run(again);
+    const RunReport taken = write.graph_->run(again);
+    report.counts["objects written again"] += 1;
+    report.cpu_seconds += taken.cpu_seconds;
+    for (const auto peak : {&RunReport::peak_planned, &RunReport::peak_leased, &RunReport::peak_payload,
+                            &RunReport::peak_resident})
+      report.*peak = std::max(report.*peak, taken.*peak);
     const std::vector<LostUpdates::Lost> again_lost = write.lost_->take();
-    if (again_lost.empty()) return tries;
+    if (again_lost.empty()) return;
     of_one_version = again_lost.front().replaced == refused ? of_one_version + 1 : 1;
     refused = again_lost.front().replaced;
     if (of_one_version == most_refusals_of_one_version)

@@ -40,12 +40,12 @@ class ZarrWrite {
 
   std::string explain() const;
   const Graph& graph() const { return *graph_; }
-  /// Once. The caller's elements may be read several times. Every object is as it was or as it is to be, whatever happens; after an Error some are the one and some the other. In
-  /// place that holds once the array was opened again, or the next update has begun.
+  /// Once. The caller's elements may be read several times. Every object is as it was or as it is to be, whatever happens; after an
+  /// Error some are the one and some the other. In place that holds once the array was opened again, or the next update has begun.
   RunReport run(const RunOptions& run = {});
 
  private:
-  std::uint64_t write_again(const LostUpdates::Lost& lost, const RunOptions& run);
+  void write_again(const LostUpdates::Lost& lost, const RunOptions& run, RunReport& report);
 
   std::shared_ptr<const ZarrArray> array_;
   ZarrOrigin origin_;

@@ -99,6 +99,11 @@ TEST_CASE(
 
   const Ended again = weir({"convert", data("olinda_dem_utm25s.tif"), folder / "a.zarr", "--dataset", "dem"});
   CHECK(again.code == 2);
+  CHECK(weir({"convert", data("olinda_dem_utm25s.tif"), folder / "d.zarr", "--dataset", ""}).code == 2);
+  for (const char* made : {"a.zarr", "b.zarr"}) {
+    const Ended checked = weir({"validate", "--decode", folder / made});
+    CHECK_MESSAGE(checked.code == 0, checked.out);
+  }
   const Ended tiff = weir({"convert", data("olinda_dem_utm25s.tif"), folder / "c.tif", "--dataset", "dem"});
   CHECK(tiff.code == 2);
   CHECK_MESSAGE(contains(tiff.err, "--dataset"), tiff.err);

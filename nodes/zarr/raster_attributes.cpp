@@ -32,16 +32,6 @@ JsonValue parsed(const std::string& attributes, const std::string& name) {
   return value;
 }
 
-/// EPSG's code of the horizontal CRS, where it is one.
-std::optional<std::uint16_t> epsg_code_of(const Georeferencing& place) {
-  const GeoKeys keys = geo_keys_of(place);
-  constexpr std::uint16_t projected = 1;  // GTModelTypeGeoKey
-  const bool is_projected =
-      keys.code(geo_key::model_type) == projected || keys.values.contains(geo_key::projected_crs);
-  const auto code = keys.code(is_projected ? geo_key::projected_crs : geo_key::geodetic_crs);
-  return code && *code != 0 && *code != geo_key::user_defined ? code : std::nullopt;
-}
-
 /// geo-proj, spatial, multiscales.
 constexpr const char* our_conventions[] = {"f17cb550-5864-4468-aeb7-f3180cfb622f",
                                            "689b58e2-cf7b-45e0-9fff-9cfc0883d6b4",
@@ -324,6 +314,15 @@ std::vector<RawAttribute> other_attributes(const JsonValue& document, const Rast
 }
 
 }  // namespace
+
+std::optional<std::uint16_t> epsg_code_of(const Georeferencing& place) {
+  const GeoKeys keys = geo_keys_of(place);
+  constexpr std::uint16_t projected = 1;  // GTModelTypeGeoKey
+  const bool is_projected =
+      keys.code(geo_key::model_type) == projected || keys.values.contains(geo_key::projected_crs);
+  const auto code = keys.code(is_projected ? geo_key::projected_crs : geo_key::geodetic_crs);
+  return code && *code != 0 && *code != geo_key::user_defined ? code : std::nullopt;
+}
 
 std::string raster_attributes(const RasterInfo& info, int format, const std::vector<std::string>& dimensions,
                               const std::string& rows, const std::string& cols) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,9 @@ namespace weir {
 // bands, tags) goes under `weir`, and is taken back from there as long as the others still say the same: where another program has
 // changed them, theirs is newer. All other attributes are RasterInfo::attributes, but for those that tell of arrays which a new array
 // has not beside it: `grid_mapping`, `coordinates`.
+
+/// EPSG's code of the horizontal CRS, where it is one.
+std::optional<std::uint16_t> epsg_code_of(const Georeferencing& place);
 
 /// The attributes (a JSON object) of an array of these dimensions, of which `rows` and `cols` are the raster's: first info.attributes, then
 /// ours.

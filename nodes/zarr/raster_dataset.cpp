@@ -12,6 +12,7 @@
 #include "framework/error.hpp"
 #include "nodes/raster/crs.hpp"
 #include "nodes/zarr/json_value.hpp"
+#include "nodes/zarr/raster_attributes.hpp"
 #include "nodes/zarr/raster_axes.hpp"
 #include "nodes/zarr/zarr_hierarchy.hpp"
 #include "nodes/zarr/zarr_layout.hpp"
@@ -23,33 +24,16 @@ constexpr const char* grid_mapping = "spatial_ref";
 /// Coordinates of a chunk: a request each, and what is held of them at a time.
 constexpr std::uint64_t centres_per_chunk = 32 << 10;
 
-/// Of the CRS as far as its rows and columns need it.
-struct Horizontal {
-  bool is_projected = false, is_geographic = false;
-  std::optional<std::uint16_t> code;
-};
-Horizontal horizontal_of(const Georeferencing& place) {
-  const GeoKeys keys = geo_keys_of(place);
+/// CF 1.11, 4.1, 4.2 and appendix F: no names but the axis where the keys do not say of what kind the CRS is.
+std::string axis_attributes(bool is_row, const GeoKeys& keys, const std::string& unit) {
   constexpr std::uint16_t projected = 1, geographic = 2;  // GTModelTypeGeoKey
   const auto model = keys.code(geo_key::model_type);
-  Horizontal crs;
-  crs.is_projected = model ? *model == projected : keys.values.contains(geo_key::projected_crs);
-  crs.is_geographic =
-      model ? *model == geographic : !crs.is_projected && keys.values.contains(geo_key::geodetic_crs);
-  if (crs.is_projected || crs.is_geographic)
-    crs.code = keys.code(crs.is_projected ? geo_key::projected_crs : geo_key::geodetic_crs);
-  if (crs.code && (*crs.code == 0 || *crs.code == geo_key::user_defined)) crs.code.reset();
-  return crs;
-}
-
-/// CF 1.11, 4.1, 4.2 and appendix F.
-std::string axis_attributes(bool is_row, const Horizontal& crs, const std::string& unit) {
   JsonValue said = JsonValue::Object{};
   said.set("axis", is_row ? "Y" : "X");
-  if (crs.is_projected) {
+  if (model == projected) {
     said.set("standard_name", is_row ? "projection_y_coordinate" : "projection_x_coordinate");
     if (!unit.empty()) said.set("units", unit);
-  } else if (crs.is_geographic && (unit.empty() || unit == "degree")) {
+  } else if (model == geographic && (unit.empty() || unit == "degree")) {
     said.set("standard_name", is_row ? "latitude" : "longitude");
     said.set("units", is_row ? "degrees_north" : "degrees_east");
   }
@@ -131,8 +115,9 @@ RasterDataset raster_dataset(const std::string& name, const RasterInfo& stored,
   dataset.height = stored.height;
   dataset.width = stored.width;
 
-  const Horizontal crs = horizontal_of(stored.georeferencing);
-  const CrsText text = crs.code ? crs_text(*crs.code) : CrsText{};
+  const GeoKeys keys = geo_keys_of(stored.georeferencing);
+  const auto code = epsg_code_of(stored.georeferencing);
+  const CrsText text = code ? crs_text(*code) : CrsText{};
   JsonValue said = JsonValue::Object{};
   if (!text.wkt2.empty()) said.set("crs_wkt", text.wkt2);
   if (!text.wkt1.empty()) said.set("spatial_ref", text.wkt1);
@@ -140,8 +125,8 @@ RasterDataset raster_dataset(const std::string& name, const RasterInfo& stored,
   said.set("GeoTransform", fmt::format("{} {} {} {} {} {}", at.x_origin, at.x_per_col, at.x_per_row,
                                        at.y_origin, at.y_per_col, at.y_per_row));
   dataset.crs = to_text(said);
-  dataset.row_attributes = axis_attributes(true, crs, text.unit);
-  dataset.col_attributes = axis_attributes(false, crs, text.unit);
+  dataset.row_attributes = axis_attributes(true, keys, text.unit);
+  dataset.col_attributes = axis_attributes(false, keys, text.unit);
   return dataset;
 }
 

@@ -313,12 +313,13 @@ void StoreChunks::operator()(const EncodedRun& run) const {
   for (std::size_t i = 0; i < run.pieces.size(); ++i) {
     const ExistingRun::Piece& piece = run.pieces[i];
     const ObjectClaim& claim = *run.claimed.claims[i];
-    const auto bytes = run.data.span().subspan(piece.offset, piece.bytes);
+    // Of an empty piece there are no bytes: its place is that of its elements, which are gone.
+    const auto bytes = [&] { return run.data.span().subspan(piece.offset, piece.bytes); };
     if (claim.replaces && piece.fate == ChunkFate::empty)
       continue;  // there was none, and there is none to make
     if (claim.replaces) {
       try {
-        array_->store().replace(claim.key, *claim.replaces, bytes);
+        array_->store().replace(claim.key, *claim.replaces, bytes());
       } catch (const Error& error) {
         if (error.kind() != ErrorKind::outdated) throw;
         lost_->add({run.claimed.chunks[i], *claim.replaces});
@@ -326,7 +327,7 @@ void StoreChunks::operator()(const EncodedRun& run) const {
     } else if (piece.fate == ChunkFate::empty) {
       array_->store().erase(claim.key);
     } else {
-      array_->store().put(claim.key, bytes);
+      array_->store().put(claim.key, bytes());
     }
   }
 }

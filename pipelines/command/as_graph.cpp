@@ -223,7 +223,7 @@ GraphFile zarr_as_graph(const InputOptions& input, const ZarrConversion& convers
   set(zarr, "path", conversion.path);
   if (conversion.flags.format) set(zarr, "format", std::to_string(*conversion.flags.format));
   if (!conversion.flags.shard.empty()) set(zarr, "shard", conversion.flags.shard);
-  if (!conversion.flags.dataset.empty()) set(zarr, "dataset", conversion.flags.dataset);
+  if (conversion.flags.dataset) set(zarr, "dataset", *conversion.flags.dataset);
   if (conversion.compress != "auto") set(zarr, "codec", conversion.compress);
   if (conversion.pyramid) set(zarr, "overviews", conversion.overviews);
   if (conversion.pyramid && !conversion.resampling.empty()) set(zarr, "resampling", conversion.resampling);

@@ -24,7 +24,7 @@ void ZarrFlags::add_to(CLI::App& app) {
 void ZarrFlags::require_none() const {
   for (const auto& [option, is_given] : {std::pair("--format", format.has_value()),
                                          {"--shard", !shard.empty()},
-                                         {"--dataset", !dataset.empty()}})
+                                         {"--dataset", dataset.has_value()}})
     if (is_given) throw Error::usage("use", option, "it is for Zarr: say --to zarr");
 }
 
@@ -45,7 +45,7 @@ WriteZarrRasterOptions write_options(const ZarrConversion& conversion) {
     write.shard_height = shard.height;
     write.shard_width = shard.width;
   }
-  if (!conversion.flags.dataset.empty()) write.dataset = conversion.flags.dataset;
+  write.dataset = conversion.flags.dataset;
   write.interleaved = conversion.interleaved;
   write.pyramid = conversion.pyramid;
   if (conversion.compress != "auto") write.compressor = conversion.compress;

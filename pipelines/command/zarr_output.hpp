@@ -16,7 +16,8 @@ namespace weir::command {
 /// The options of convert that only Zarr has.
 struct ZarrFlags {
   std::optional<int> format;
-  std::string shard, dataset;
+  std::string shard;
+  std::optional<std::string> dataset;
 
   void add_to(CLI::App& app);
   /// Throws a usage Error where one is given, for other formats.
