@@ -212,7 +212,7 @@ TEST_CASE("a bucket that takes long to put an object together, and says so, is w
   const auto writer = store.writer("x");
   writer->append(bytes);
   writer->commit();
-  CHECK((whole(store, "x") == bytes));
+  CHECK((whole(S3Store("s3://box/a", s3.options()), "x") == bytes));  // 6 MiB take as long as they take
 }
 
 TEST_CASE("a missing bucket and a missing permission are no absence") {
